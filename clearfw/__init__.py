@@ -1,0 +1,19 @@
+"""Page-clearing strategies on a real page allocator with the kernel's semantics."""
+
+from clearfw.config import Config
+from clearfw.errors import ClearfwError
+from clearfw.gfp import Gfp
+from clearfw.hookspecs import hookimpl
+from clearfw.machine import Counters, Machine
+from clearfw.strategies import NativeStrategy, PythonStrategy
+
+__all__ = [
+    "ClearfwError",
+    "Config",
+    "Counters",
+    "Gfp",
+    "Machine",
+    "NativeStrategy",
+    "PythonStrategy",
+    "hookimpl",
+]

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena.h"
+
+#include "clock.h"
+#include "primitive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GARBAGE 0x9e /* lib/test_meminit.c's, 7.3 */
+#define LINE 64
+#define BLOCK_PAGES (1u << MAX_PAGE_ORDER)
+
+static int hold_zone(struct arena *arena, enum clearfw_zone_type zone)
+{
+	for (int order = MAX_PAGE_ORDER; order >= 0; order--) {
+		struct page *page;
+
+		while ((page = machine_alloc_raw(arena->machine, zone, (unsigned int)order)))
+			arena->held[arena->nr_held++] = page->pfn;
+	}
+	return 0;
+}
+
+static bool is_held_whole(const struct arena *arena, uint32_t pfn)
+{
+	for (uint32_t at = pfn; at < pfn + arena->chunk_pages; at += BLOCK_PAGES) {
+		const struct page *page = &arena->machine->mem_map[at];
+
+		if (!(page->flags & PG_head) || page->order != MAX_PAGE_ORDER)
+			return false;
+	}
+	return true;
+}
+
+static void find_chunks(struct arena *arena, const struct zone *zone)
+{
+	uint32_t step = arena->chunk_pages;
+	uint32_t pfn = (zone->start_pfn + step - 1) / step * step;
+
+	for (; (uint64_t)pfn + step <= zone->end_pfn; pfn += step)
+		if (is_held_whole(arena, pfn))
+			arena->chunks[arena->nr_chunks++] = (struct arena_chunk){ pfn, zone->type };
+}
+
+int arena_init(struct arena *arena, struct machine *machine, size_t chunk_bytes, struct clearfw_error *err)
+{
+	size_t block_bytes = (size_t)BLOCK_PAGES << machine->page_shift;
+
+	chunk_bytes = (chunk_bytes + block_bytes - 1) / block_bytes * block_bytes;
+	*arena = (struct arena){
+		.machine = machine,
+		.chunk_pages = (uint32_t)(chunk_bytes >> machine->page_shift),
+	};
+	arena->held = malloc(machine->nr_pages * sizeof(*arena->held));
+	arena->chunks = malloc((machine->nr_pages / arena->chunk_pages + 1) * sizeof(*arena->chunks));
+	arena->pages = malloc(arena->chunk_pages * sizeof(struct page *));
+	if (!arena->held || !arena->chunks || !arena->pages) {
+		arena_deinit(arena);
+		return clearfw_fail(err, CLEARFW_ESYS, "allocating the arena");
+	}
+	machine_drain(machine);
+	for (int zone = 0; zone < MAX_NR_ZONES; zone++) {
+		hold_zone(arena, (enum clearfw_zone_type)zone);
+		find_chunks(arena, &machine->zone[zone]);
+	}
+	if (arena->nr_chunks)
+		return 0;
+	arena_deinit(arena);
+	clearfw_fail(err, CLEARFW_ENOMEM, "a chunk of free memory to measure on");
+	if (err) {
+		err->wanted = chunk_bytes >> machine->page_shift;
+		err->found = machine_nr_free(machine);
+	}
+	return -CLEARFW_ENOMEM;
+}
+
+void arena_deinit(struct arena *arena)
+{
+	for (uint32_t i = 0; i < arena->nr_held; i++) {
+		struct page *page = &arena->machine->mem_map[arena->held[i]];
+
+		if (page->flags & PG_head)
+			machine_free_raw(arena->machine, page, page->order);
+	}
+	free(arena->held);
+	free(arena->chunks);
+	free(arena->pages);
+	*arena = (struct arena){ 0 };
+}
+
+void *arena_chunk_bytes(const struct arena *arena, uint32_t chunk)
+{
+	return machine_page_bytes(arena->machine, &arena->machine->mem_map[arena->chunks[chunk].pfn]);
+}
+
+static size_t chunk_size(const struct arena *arena)
+{
+	return (size_t)arena->chunk_pages << arena->machine->page_shift;
+}
+
+static void open_chunk(struct arena *arena, uint32_t chunk)
+{
+	struct page *page = &arena->machine->mem_map[arena->chunks[chunk].pfn];
+
+	primitive_dirty(arena_chunk_bytes(arena, chunk), chunk_size(arena), GARBAGE);
+	/* From the top, so that the free list hands the chunk out from the bottom. */
+	for (uint32_t at = arena->chunk_pages; at; at -= BLOCK_PAGES)
+		machine_free_raw(arena->machine, page + at - BLOCK_PAGES, MAX_PAGE_ORDER);
+}
+
+static void close_chunk(struct arena *arena, uint32_t chunk)
+{
+	machine_drain(arena->machine);
+	for (uint32_t at = 0; at < arena->chunk_pages; at += BLOCK_PAGES)
+		machine_alloc_raw(arena->machine, arena->chunks[chunk].zone, MAX_PAGE_ORDER);
+}
+
+static void touch_block(struct machine *machine, const struct page *page, unsigned int order, enum arena_touch touch)
+{
+	char *bytes = machine_page_bytes(machine, page);
+	size_t nbytes = machine_page_size(machine) << order;
+	size_t step = touch == TOUCH_ALL ? LINE : machine_page_size(machine);
+
+	for (size_t at = 0; at < nbytes; at += step)
+		*(volatile char *)(bytes + at) += 1;
+}
+
+static int alloc_block(struct machine *machine, const struct arena_pass *pass, struct page **page)
+{
+	int status = pass->order > MAX_PAGE_ORDER ? machine_alloc_contig(machine, pass->order, pass->gfp, page)
+						  : machine_alloc(machine, pass->order, pass->gfp, page);
+
+	if (!status && pass->touch != TOUCH_NONE)
+		touch_block(machine, *page, pass->order, pass->touch);
+	return status;
+}
+
+static int alloc_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr)
+{
+	int status = 0;
+
+	if (!pass->bulk) {
+		for (uint64_t i = 0; i < nr && !status; i++)
+			status = alloc_block(machine, pass, &pages[i]);
+		return status;
+	}
+	for (uint64_t i = 0; i < nr && !status; i += (uint64_t)pass->bulk) {
+		int n = nr - i < (uint64_t)pass->bulk ? (int)(nr - i) : pass->bulk;
+
+		status = machine_alloc_bulk(machine, pass->gfp, pages + i, n);
+	}
+	return status;
+}
+
+static int free_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr)
+{
+	int status = 0;
+
+	if (!pass->bulk) {
+		for (uint64_t i = 0; i < nr && !status; i++)
+			status = machine_free(machine, pages[i], pass->order);
+		return status;
+	}
+	for (uint64_t i = 0; i < nr && !status; i += (uint64_t)pass->bulk) {
+		int n = nr - i < (uint64_t)pass->bulk ? (int)(nr - i) : pass->bulk;
+
+		status = machine_free_bulk(machine, pages + i, n);
+	}
+	return status;
+}
+
+/* One thread's share of a pass. */
+struct share {
+	struct machine *machine;
+	const struct arena_pass *pass;
+	struct page **pages;
+	uint64_t nr;
+	pthread_barrier_t *barrier;
+	int status;
+	struct clearfw_error error; /* the thread's CPU is gone when it is looked at */
+	uint64_t alloc_start, alloc_end, free_start, free_end;
+};
+
+static int run_hot(struct share *share)
+{
+	for (uint64_t i = 0; i < share->nr; i++) {
+		struct page *page;
+		int status = alloc_block(share->machine, share->pass, &page);
+
+		if (!status)
+			status = machine_free(share->machine, page, share->pass->order);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static void *alloc_share(void *context)
+{
+	struct share *share = context;
+
+	if (share->barrier)
+		pthread_barrier_wait(share->barrier);
+	share->alloc_start = clock_ns();
+	share->status = share->pass->hot ? run_hot(share)
+					 : alloc_blocks(share->machine, share->pass, share->pages, share->nr);
+	share->alloc_end = clock_ns();
+	if (share->status && current_cpu.machine_id == share->machine->id)
+		share->error = current_cpu.cpu->error;
+	return NULL;
+}
+
+static void *free_share(void *context)
+{
+	struct share *share = context;
+
+	if (share->pass->hot)
+		return NULL;
+	if (share->barrier)
+		pthread_barrier_wait(share->barrier);
+	share->free_start = clock_ns();
+	share->status = free_blocks(share->machine, share->pass, share->pages, share->nr);
+	share->free_end = clock_ns();
+	if (share->status && current_cpu.machine_id == share->machine->id)
+		share->error = current_cpu.cpu->error;
+	return NULL;
+}
+
+#define MAX_THREADS 64
+
+static int run_shares(struct share *shares, int threads, void *(*run)(void *))
+{
+	pthread_barrier_t barrier;
+	pthread_t thread[MAX_THREADS];
+	int started = 0;
+
+	if (threads == 1) {
+		shares[0].barrier = NULL;
+		run(&shares[0]);
+		return 0;
+	}
+	pthread_barrier_init(&barrier, NULL, (unsigned int)threads);
+	for (; started < threads; started++) {
+		shares[started].barrier = &barrier;
+		if (pthread_create(&thread[started], NULL, run, &shares[started]))
+			/* The ones that wait at the barrier would wait for ever. */
+			abort();
+	}
+	for (int i = 0; i < started; i++)
+		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&barrier);
+	return 0;
+}
+
+static uint64_t first_dirty(const struct arena *arena, uint32_t chunk, const struct arena_pass *pass)
+{
+	size_t where;
+
+	if (!pass->verify || pass->touch != TOUCH_NONE || pass->hot ||
+	    primitive_is_filled(arena_chunk_bytes(arena, chunk), chunk_size(arena), 0, &where))
+		return UINT64_MAX;
+	return where;
+}
+
+static int collect(struct machine *machine, const struct share *shares, int threads)
+{
+	for (int i = 0; i < threads; i++)
+		if (shares[i].status) {
+			struct cpu *cpu = this_cpu(machine);
+
+			if (cpu)
+				cpu->error = shares[i].error;
+			return shares[i].status;
+		}
+	return 0;
+}
+
+static uint64_t span(const struct share *shares, int threads, bool frees)
+{
+	uint64_t start = UINT64_MAX, end = 0;
+
+	for (int i = 0; i < threads; i++) {
+		uint64_t from = frees ? shares[i].free_start : shares[i].alloc_start;
+		uint64_t to = frees ? shares[i].free_end : shares[i].alloc_end;
+
+		start = from < start ? from : start;
+		end = to > end ? to : end;
+	}
+	return end - start;
+}
+
+static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, struct arena_times *times)
+{
+	struct share shares[MAX_THREADS] = { 0 };
+	uint64_t blocks = arena->chunk_pages >> pass->order, done = 0;
+	int status;
+
+	for (int i = 0; i < pass->threads; i++) {
+		uint64_t upto = blocks * (uint64_t)(i + 1) / (uint64_t)pass->threads;
+
+		shares[i] = (struct share){ .machine = arena->machine, .pass = pass,
+					    .pages = arena->pages + done, .nr = upto - done };
+		done = upto;
+	}
+	times->blocks = blocks;
+	run_shares(shares, pass->threads, alloc_share);
+	status = collect(arena->machine, shares, pass->threads);
+	if (status)
+		return status;
+	times->alloc_ns = span(shares, pass->threads, false);
+	/* With init_on_free, what is zero is the memory after it was freed. */
+	if (!arena->machine->init_on_free)
+		times->dirty_offset = first_dirty(arena, chunk, pass);
+	run_shares(shares, pass->threads, free_share);
+	times->free_ns = pass->hot ? 0 : span(shares, pass->threads, true);
+	if (arena->machine->init_on_free)
+		times->dirty_offset = first_dirty(arena, chunk, pass);
+	return collect(arena->machine, shares, pass->threads);
+}
+
+int arena_run(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, struct arena_times *times)
+{
+	int status;
+
+	*times = (struct arena_times){ .dirty_offset = UINT64_MAX };
+	open_chunk(arena, chunk);
+	status = run_pass(arena, chunk, pass, times);
+	/* After a failure blocks are scattered over the caller's array: the arena is then only good for deinit. */
+	if (!status)
+		close_chunk(arena, chunk);
+	return status;
+}
+
+int arena_latency(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, uint32_t *latency_ns,
+		  uint64_t *count)
+{
+	uint64_t cost = clock_cost_ns();
+	int status = 0;
+
+	*count = arena->chunk_pages >> pass->order;
+	open_chunk(arena, chunk);
+	for (uint64_t i = 0; i < *count && !status; i++) {
+		uint64_t start = clock_ns(), ns;
+
+		status = alloc_block(arena->machine, pass, &arena->pages[i]);
+		ns = clock_ns() - start;
+		ns = ns > cost ? ns - cost : 0;
+		latency_ns[i] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+	}
+	if (!status)
+		status = free_blocks(arena->machine, pass, arena->pages, *count);
+	if (!status)
+		close_chunk(arena, chunk);
+	return status;
+}
+
+uint64_t arena_roofline(struct arena *arena, uint32_t chunk, const struct clearfw_primitive *primitive,
+			size_t call_bytes)
+{
+	char *bytes = arena_chunk_bytes(arena, chunk);
+	size_t nbytes = chunk_size(arena);
+	uint64_t start;
+
+	primitive_dirty(bytes, nbytes, GARBAGE);
+	start = clock_ns();
+	for (size_t at = 0; at < nbytes; at += call_bytes) {
+		primitive->zero(bytes + at, nbytes - at < call_bytes ? nbytes - at : call_bytes);
+		if (primitive->fence)
+			primitive->fence();
+	}
+	return clock_ns() - start;
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2016 */
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
+}
+
+static void shuffle(uint32_t *pfns, uint32_t n, uint64_t seed)
+{
+	uint64_t state = seed | 1;
+
+	for (uint32_t i = n; i > 1; i--) {
+		uint32_t j = (uint32_t)(next_random(&state) % i), pfn = pfns[i - 1];
+
+		pfns[i - 1] = pfns[j];
+		pfns[j] = pfn;
+	}
+}
+
+void arena_fragment(struct arena *arena, uint64_t seed)
+{
+	struct machine *machine = arena->machine;
+	uint32_t nr = 0;
+
+	for (uint32_t pfn = 0; pfn < machine->nr_pages; pfn++) {
+		struct page *page = &machine->mem_map[pfn];
+
+		if (page->flags & PG_head && page->order)
+			machine_split(page, page->order);
+	}
+	/* held now lists single pages: the odd ones first, which go, then the even ones, which stay. */
+	for (uint32_t pfn = 1; pfn < machine->nr_pages; pfn += 2)
+		arena->held[nr++] = pfn;
+	shuffle(arena->held, nr, seed);
+	for (uint32_t i = 0; i < nr; i++)
+		machine_free_raw(machine, &machine->mem_map[arena->held[i]], 0);
+	for (uint32_t pfn = 0, kept = 0; pfn < machine->nr_pages; pfn += 2)
+		arena->held[kept++] = pfn;
+	arena->nr_held = (machine->nr_pages + 1) / 2;
+	arena->nr_chunks = 0;
+}
+
+uint64_t clock_cost_ns(void)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < 100; i++) {
+		uint64_t start = clock_ns(), cost = clock_ns() - start;
+
+		best = cost < best ? cost : best;
+	}
+	return best;
+}
+
+int vmalloc_time(struct machine *machine, struct vmalloc_area *area, uint64_t *ns, bool *clean)
+{
+	uint64_t start;
+	size_t where;
+	int status;
+
+	for (uint32_t i = 0; i < area->nr_pages; i++)
+		primitive_dirty(machine_page_bytes(machine, &machine->mem_map[area->pfns[i]]),
+				machine_page_size(machine), GARBAGE);
+	start = clock_ns();
+	status = vmalloc_reinit(machine, area);
+	*ns = clock_ns() - start;
+	*clean = true;
+	for (uint32_t i = 0; i < area->nr_pages && *clean; i++)
+		*clean = primitive_is_filled(machine_page_bytes(machine, &machine->mem_map[area->pfns[i]]),
+					     machine_page_size(machine), 0, &where);
+	return status;
+}
+
+int dispatch_time(struct machine *machine, uint64_t rounds, uint64_t *ns)
+{
+	struct cpu *cpu = this_cpu(machine);
+	uint64_t start = clock_ns();
+	int status = 0;
+
+	if (!cpu)
+		return -CLEARFW_ESYS;
+	while (rounds-- && !status)
+		status = init_pages(cpu, INIT_ALLOC, machine->mem_map, 1);
+	*ns = clock_ns() - start;
+	return status;
+}
+
+int pairs_time(struct machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
+{
+	uint64_t start = clock_ns();
+	int status = 0;
+
+	while (rounds-- && !status) {
+		struct page *page;
+
+		status = machine_alloc(machine, order, gfp, &page);
+		if (!status)
+			status = machine_free(machine, page, order);
+	}
+	*ns = clock_ns() - start;
+	return status;
+}

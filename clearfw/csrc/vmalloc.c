@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmalloc.h"
+
+#include "page_alloc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define VMALLOC_MIN_BYTES (256ul << 20)
+/* Asking the kernel how many mappings the process has takes milliseconds: only above this many of ours. */
+#define MAPPINGS_BEFORE_COUNTING 16384
+/* Of vm.max_map_count, for the rest of the process. */
+#define MAPPINGS_RESERVED 1024
+
+static uint64_t read_max_map_count(void)
+{
+	unsigned long long count = 65530; /* DEFAULT_MAX_MAP_COUNT */
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+
+	if (file) {
+		if (fscanf(file, "%llu", &count) != 1)
+			count = 65530;
+		fclose(file);
+	}
+	return count;
+}
+
+static uint64_t count_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	uint64_t lines = 0;
+	int c;
+
+	if (!file)
+		return 0;
+	while ((c = getc(file)) != EOF)
+		lines += c == '\n';
+	fclose(file);
+	return lines;
+}
+
+/* Room for twice the memory, so that guard pages and fragmentation do not end it early. */
+static int reserve_area(struct machine *machine, struct clearfw_error *err)
+{
+	struct vmalloc *vm = &machine->vmalloc;
+	size_t nbytes = 2 * machine->memory.nbytes;
+	char *start;
+
+	if (nbytes < VMALLOC_MIN_BYTES)
+		nbytes = VMALLOC_MIN_BYTES;
+	start = mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED)
+		return clearfw_fail(err, CLEARFW_ESYS, "reserving %zu bytes of vmalloc area", nbytes);
+	if (kasan_init_vmalloc(&machine->kasan, start, nbytes, err) ||
+	    !page_table_init(&vm->table, machine->page_shift)) {
+		munmap(start, nbytes);
+		return clearfw_fail(err, CLEARFW_ESYS, "setting up the vmalloc area");
+	}
+	vm->start = start;
+	vm->nbytes = nbytes;
+	vm->max_mappings = read_max_map_count();
+	return 0;
+}
+
+static size_t area_span(const struct machine *machine, const struct vmalloc_area *area)
+{
+	return (size_t)area->nr_pages << machine->page_shift;
+}
+
+/* First fit by address, a guard page behind each area (alloc_vmap_area()). */
+static int place_area(struct machine *machine, struct vmalloc_area *area, size_t align)
+{
+	struct vmalloc *vm = &machine->vmalloc;
+	struct vmalloc_area **link = &vm->areas;
+	size_t page = machine_page_size(machine), span = area_span(machine, area) + page;
+	uintptr_t at = ((uintptr_t)vm->start + align - 1) & ~(align - 1);
+
+	for (; *link; link = &(*link)->next) {
+		if ((uintptr_t)(*link)->start >= at + span)
+			break;
+		at = (uintptr_t)(*link)->start + area_span(machine, *link) + page;
+		at = (at + align - 1) & ~(align - 1);
+	}
+	if (at + span > (uintptr_t)vm->start + vm->nbytes)
+		return -CLEARFW_EVMALLOC;
+	area->start = (char *)at;
+	area->next = *link;
+	*link = area;
+	return 0;
+}
+
+static void unlink_area(struct vmalloc *vm, const struct vmalloc_area *area)
+{
+	for (struct vmalloc_area **link = &vm->areas; *link; link = &(*link)->next)
+		if (*link == area) {
+			*link = area->next;
+			return;
+		}
+}
+
+static struct vmalloc_area *find_area(const struct machine *machine, const void *addr)
+{
+	const char *at = kasan_untagged(addr);
+
+	for (struct vmalloc_area *area = machine->vmalloc.areas; area; area = area->next)
+		if (at >= area->start && at < area->start + area_span(machine, area))
+			return area;
+	return NULL;
+}
+
+/* One block of 2^order pages as order-0 pages of the area. False: there is none. */
+static bool add_block(struct machine *machine, struct vmalloc_area *area, unsigned int order, gfp_t gfp,
+		      int *status)
+{
+	struct page *page;
+
+	*status = machine_alloc(machine, order, gfp, &page);
+	if (*status)
+		return false;
+	if (order)
+		machine_split(page, order);
+	for (uint32_t i = 0; i < 1u << order; i++)
+		area->pfns[area->nr_pages++] = page->pfn + i;
+	return true;
+}
+
+/* vm_area_alloc_pages(), 7.3: the largest blocks first, each split at once, down to single pages. */
+static int add_pages(struct machine *machine, struct vmalloc_area *area, uint32_t npages, unsigned int max_order,
+		     gfp_t gfp)
+{
+	unsigned int order = max_order;
+	int status = 0;
+
+	while (area->nr_pages < npages) {
+		uint32_t left = npages - area->nr_pages;
+
+		while (1u << order > left)
+			order--;
+		if (add_block(machine, area, order, gfp, &status))
+			continue;
+		if (status != -CLEARFW_ENOMEM || !order)
+			return status;
+		order--;
+	}
+	return 0;
+}
+
+static unsigned int huge_order(const struct machine *machine)
+{
+	return machine->vmalloc.table.bits;
+}
+
+/* PMD-sized blocks for as long as they last (VM_ALLOW_HUGE_VMAP); what is left over is mapped page by page. */
+static void add_huge_pages(struct machine *machine, struct vmalloc_area *area, uint32_t npages, gfp_t gfp)
+{
+	unsigned int order = huge_order(machine);
+	int status;
+
+	if (order > MAX_PAGE_ORDER)
+		return;
+	while (npages - area->nr_pages >= 1u << order && add_block(machine, area, order, gfp, &status))
+		area->huge_pages = area->nr_pages;
+}
+
+static void count_runs(struct vmalloc_area *area)
+{
+	area->nr_runs = 0;
+	for (uint32_t i = 0; i < area->nr_pages; i++)
+		area->nr_runs += !i || area->pfns[i] != area->pfns[i - 1] + 1;
+}
+
+static uint32_t run_length(const struct vmalloc_area *area, uint32_t first, uint32_t max)
+{
+	uint32_t n = 1;
+
+	while (n < max && first + n < area->nr_pages && area->pfns[first + n] == area->pfns[first] + n)
+		n++;
+	return n;
+}
+
+/* Said before the kernel says ENOMEM half-way through. */
+static int check_map_count(struct cpu *cpu, const struct vmalloc *vm, const struct vmalloc_area *area)
+{
+	uint64_t need = 2ull * area->nr_runs + 2;
+
+	if (vm->nr_mappings + need < MAPPINGS_BEFORE_COUNTING ||
+	    count_mappings() + need + MAPPINGS_RESERVED <= vm->max_mappings)
+		return 0;
+	clearfw_fail(&cpu->error, CLEARFW_EMAP_COUNT, "vmalloc");
+	cpu->error.wanted = area->nr_runs;
+	cpu->error.found = vm->max_mappings;
+	return -CLEARFW_EMAP_COUNT;
+}
+
+static void unmap_area(struct machine *machine, struct vmalloc_area *area)
+{
+	mmap(area->start, area_span(machine, area), PROT_NONE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	page_table_unmap(&machine->vmalloc.table, area->start, area_span(machine, area));
+	machine->vmalloc.nr_mappings -= area->nr_runs;
+}
+
+static bool map_run(struct machine *machine, const struct vmalloc_area *area, uint32_t first, uint32_t npages)
+{
+	struct page_table *table = &machine->vmalloc.table;
+	unsigned int shift = machine->page_shift;
+	char *at = area->start + ((size_t)first << shift);
+
+	if (mmap(at, (size_t)npages << shift, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
+		 (off_t)area->pfns[first] << shift) == MAP_FAILED)
+		return false;
+	for (uint32_t i = 0; i < npages;) {
+		bool huge = first + i < area->huge_pages;
+
+		if (!page_table_map(table, at + ((size_t)i << shift), area->pfns[first + i], huge))
+			return false;
+		i += huge ? page_table_huge_pages(table) : 1;
+	}
+	return true;
+}
+
+static int map_area(struct cpu *cpu, struct vmalloc_area *area)
+{
+	struct machine *machine = cpu->machine;
+	int status;
+
+	count_runs(area);
+	status = check_map_count(cpu, &machine->vmalloc, area);
+	if (status)
+		return status;
+	machine->vmalloc.nr_mappings += area->nr_runs;
+	for (uint32_t first = 0; first < area->nr_pages;) {
+		uint32_t n = run_length(area, first, area->nr_pages);
+
+		if (!map_run(machine, area, first, n)) {
+			int sys_errno = errno;
+
+			unmap_area(machine, area);
+			errno = sys_errno;
+			return clearfw_fail(&cpu->error, CLEARFW_ESYS, "mapping a vmalloc area");
+		}
+		first += n;
+	}
+	return 0;
+}
+
+static void free_area_pages(struct machine *machine, struct vmalloc_area *area)
+{
+	for (uint32_t i = 0; i < area->nr_pages; i++)
+		machine_free(machine, &machine->mem_map[area->pfns[i]], 0);
+	area->nr_pages = 0;
+}
+
+/* Exactly once, by whom: KASAN_VMALLOC_INIT in __vmalloc_node_range(), 7.3; `always` is our what-if. */
+static bool init_is_ours(const struct machine *machine, gfp_t gfp)
+{
+	bool wanted = !machine->init_on_free && (machine->init_on_alloc || gfp & __GFP_ZERO);
+
+	return wanted && (machine->config.kasan == KASAN_HW_TAGS || machine->config.vmalloc_init_always);
+}
+
+/* The tags and zeroes of kasan_unpoison_vmalloc() under hw_tags, set as one. */
+static void hw_unpoison(struct cpu *cpu, struct vmalloc_area *area, bool init)
+{
+	struct machine *machine = cpu->machine;
+
+	for (uint32_t i = 0; i < area->nr_pages; i++) {
+		struct page *page = &machine->mem_map[area->pfns[i]];
+
+		kasan_unpoison_pages(&machine->kasan, page, 0);
+		if (init) {
+			memset(machine_page_bytes(machine, page), 0, machine_page_size(machine));
+			cpu->stats.integrated_pages++;
+		}
+	}
+}
+
+static int unpoison_and_init(struct cpu *cpu, struct vmalloc_area *area, bool init)
+{
+	struct machine *machine = cpu->machine;
+
+	area->tagged = kasan_unpoison_vmalloc(&machine->kasan, area->start, area->nbytes);
+	if (machine->config.kasan == KASAN_HW_TAGS && machine->config.kasan_vmalloc) {
+		hw_unpoison(cpu, area, init);
+		return 0;
+	}
+	return init ? init_vmalloc(cpu, area->tagged, area->nbytes) : 0;
+}
+
+static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages, gfp_t gfp, unsigned int flags)
+{
+	struct machine *machine = cpu->machine;
+	bool init = init_is_ours(machine, gfp);
+	int status;
+
+	if (machine->config.kasan == KASAN_HW_TAGS)
+		gfp |= __GFP_SKIP_KASAN | __GFP_SKIP_ZERO;
+	cpu->vmalloc_inits = init;
+	if (flags & VMALLOC_ALLOW_HUGE)
+		add_huge_pages(machine, area, npages, gfp);
+	status = add_pages(machine, area, npages, MAX_PAGE_ORDER, gfp);
+	cpu->vmalloc_inits = false;
+	if (status)
+		return status;
+	status = map_area(cpu, area);
+	if (status)
+		return status;
+	status = unpoison_and_init(cpu, area, init);
+	if (status) {
+		struct clearfw_error error = cpu->error;
+
+		unmap_area(machine, area);
+		cpu->error = error;
+	}
+	return status;
+}
+
+static struct vmalloc_area *new_area(struct machine *machine, size_t nbytes, uint32_t npages, unsigned int flags)
+{
+	struct vmalloc_area *area = calloc(1, sizeof(*area));
+	size_t align = machine_page_size(machine);
+
+	if (!area)
+		return NULL;
+	area->nbytes = nbytes;
+	area->nr_pages = npages;
+	area->pfns = malloc(npages * sizeof(*area->pfns));
+	if (flags & VMALLOC_ALLOW_HUGE && npages >> huge_order(machine))
+		align <<= huge_order(machine);
+	if (!area->pfns || place_area(machine, area, align)) {
+		free(area->pfns);
+		free(area);
+		return NULL;
+	}
+	return area;
+}
+
+static void delete_area(struct machine *machine, struct vmalloc_area *area)
+{
+	unlink_area(&machine->vmalloc, area);
+	free_area_pages(machine, area);
+	free(area->pfns);
+	free(area);
+}
+
+static int vmalloc_locked(struct cpu *cpu, size_t nbytes, gfp_t gfp, unsigned int flags, struct vmalloc_area **ret)
+{
+	struct machine *machine = cpu->machine;
+	struct vmalloc_area *area;
+	uint32_t npages;
+	int status;
+
+	if (!nbytes || nbytes > machine->memory.nbytes) {
+		clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vmalloc of %zu bytes", nbytes);
+		return -CLEARFW_EVMALLOC;
+	}
+	if (!machine->vmalloc.start && (status = reserve_area(machine, &cpu->error)))
+		return status;
+	npages = (uint32_t)((nbytes + machine_page_size(machine) - 1) >> machine->page_shift);
+	area = new_area(machine, nbytes, npages, flags);
+	if (!area)
+		return clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "no room in the vmalloc area for %zu bytes", nbytes);
+	area->nr_pages = 0;
+	status = fill_area(cpu, area, npages, gfp, flags);
+	if (status) {
+		struct clearfw_error error = cpu->error;
+
+		delete_area(machine, area);
+		cpu->error = error;
+		return status;
+	}
+	*ret = area;
+	return 0;
+}
+
+int vmalloc(struct machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, struct vmalloc_area **area)
+{
+	struct cpu *cpu = this_cpu(machine);
+	int status;
+
+	if (!cpu)
+		return -CLEARFW_ESYS;
+	if (cpu->in_init)
+		return clearfw_fail(&cpu->error, CLEARFW_EIN_INIT, "vmalloc");
+	if (machine->memory.backing == BACKING_HUGETLB)
+		return clearfw_fail(&cpu->error, CLEARFW_EGRANULARITY, "vmalloc");
+	pthread_mutex_lock(&machine->vmalloc.lock);
+	status = vmalloc_locked(cpu, nbytes, gfp, flags, area);
+	pthread_mutex_unlock(&machine->vmalloc.lock);
+	return status;
+}
+
+int vfree(struct machine *machine, const void *addr)
+{
+	struct cpu *cpu = this_cpu(machine);
+	struct vmalloc_area *area;
+
+	if (!cpu)
+		return -CLEARFW_ESYS;
+	if (cpu->in_init)
+		return clearfw_fail(&cpu->error, CLEARFW_EIN_INIT, "vfree");
+	pthread_mutex_lock(&machine->vmalloc.lock);
+	area = find_area(machine, addr);
+	if (area && area->start == (char *)kasan_untagged(addr)) {
+		kasan_poison_vmalloc(&machine->kasan, area->start, area_span(machine, area));
+		unmap_area(machine, area);
+		delete_area(machine, area);
+	} else {
+		area = NULL;
+		clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vfree of %p", addr);
+	}
+	pthread_mutex_unlock(&machine->vmalloc.lock);
+	return area ? 0 : -CLEARFW_EVMALLOC;
+}
+
+int vmalloc_reinit(struct machine *machine, struct vmalloc_area *area)
+{
+	struct cpu *cpu = this_cpu(machine);
+
+	if (!cpu)
+		return -CLEARFW_ESYS;
+	return init_vmalloc(cpu, area->tagged, area->nbytes);
+}
+
+bool is_vmalloc_addr(const struct machine *machine, const void *addr)
+{
+	const char *at = kasan_untagged(addr);
+	const struct vmalloc *vm = &machine->vmalloc;
+
+	return vm->start && at >= vm->start && at < vm->start + vm->nbytes;
+}
+
+struct page *vmalloc_to_page(struct machine *machine, const void *addr)
+{
+	uint32_t pfn;
+
+	if (!is_vmalloc_addr(machine, addr))
+		return NULL;
+	pfn = page_table_walk(&machine->vmalloc.table, kasan_untagged(addr));
+	return pfn == UINT32_MAX ? NULL : &machine->mem_map[pfn];
+}
+
+unsigned int vmalloc_run(struct machine *machine, const void *addr, unsigned int max, struct page **first)
+{
+	const struct vmalloc_area *area = find_area(machine, addr);
+	uint32_t index;
+
+	if (!area || !max)
+		return 0;
+	index = (uint32_t)(((const char *)kasan_untagged(addr) - area->start) >> machine->page_shift);
+	*first = &machine->mem_map[area->pfns[index]];
+	return run_length(area, index, max);
+}
+
+void vmalloc_init(struct vmalloc *vm)
+{
+	*vm = (struct vmalloc){ 0 };
+	pthread_mutex_init(&vm->lock, NULL);
+}
+
+void vmalloc_deinit(struct machine *machine)
+{
+	struct vmalloc *vm = &machine->vmalloc;
+
+	pthread_mutex_destroy(&vm->lock);
+	while (vm->areas) {
+		struct vmalloc_area *area = vm->areas;
+
+		vm->areas = area->next;
+		free(area->pfns);
+		free(area);
+	}
+	if (!vm->start)
+		return;
+	munmap(vm->start, vm->nbytes);
+	page_table_deinit(&vm->table);
+}
+
+static const char *area_is_valid(struct machine *machine, const struct vmalloc_area *area)
+{
+	for (uint32_t i = 0; i < area->nr_pages; i++) {
+		const char *at = area->start + ((size_t)i << machine->page_shift);
+
+		if (!(machine->mem_map[area->pfns[i]].flags & PG_head))
+			return "a vmalloc area holds a page that is not allocated";
+		if (page_table_walk(&machine->vmalloc.table, at) != area->pfns[i])
+			return "the page table and a vmalloc area disagree";
+	}
+	if (area->next && area->start + area_span(machine, area) >= area->next->start)
+		return "vmalloc areas overlap, or lack a guard page";
+	return NULL;
+}
+
+const char *vmalloc_is_valid(struct machine *machine)
+{
+	uint64_t mappings = 0;
+
+	for (const struct vmalloc_area *area = machine->vmalloc.areas; area; area = area->next) {
+		const char *wrong = area_is_valid(machine, area);
+
+		if (wrong)
+			return wrong;
+		mappings += area->nr_runs;
+	}
+	return mappings == machine->vmalloc.nr_mappings ? NULL : "the count of vmalloc mappings is wrong";
+}

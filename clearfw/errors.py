@@ -1,0 +1,356 @@
+"""Every error clearfw raises on purpose: one class per failure, the facts as attributes."""
+
+import difflib
+import enum
+import errno
+import os
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import attrs
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the tail `" (did you mean 'x'?)"` for an unknown name, or "" where nothing known is like it."""
+    by_folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
+
+
+@attrs.define
+class ClearfwError(Exception):
+    """What clearfw raises: `message` says what was asked, what was found, what to do."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ConfigError(ClearfwError, ValueError):
+    """No machine boots with such a configuration."""
+
+
+class GfpError(ClearfwError, ValueError):
+    """The text names no gfp flags."""
+
+
+@attrs.define
+class OutOfMemoryError(ClearfwError, MemoryError):
+    """The machine's zones have no block of the `wanted` pages; `found` were free."""
+
+    wanted: int
+    found: int
+
+
+@attrs.define
+class OrderError(ClearfwError, ValueError):
+    """`order` is above MAX_PAGE_ORDER."""
+
+    order: int
+
+
+@attrs.define
+class DoubleFreeError(ClearfwError):
+    """The block at `pfn` is free already."""
+
+    pfn: int
+
+
+@attrs.define
+class ForeignFreeError(ClearfwError):
+    """`pfn` does not head an allocated block of `order`."""
+
+    pfn: int
+    order: int
+
+
+@attrs.define
+class FreedPagesError(ClearfwError, BufferError):
+    """The pages from `pfn` were freed: they have no buffer any more."""
+
+    pfn: int
+
+
+class PagesInUseError(ClearfwError, BufferError):
+    """Pages cannot be freed, nor a machine closed, under views that are still exported."""
+
+
+@attrs.define
+class NotMappedError(ClearfwError, BufferError):
+    """The HIGHMEM page `pfn` has no address without kmap_local_page()."""
+
+    pfn: int
+
+
+@attrs.define
+class UnclaimedError(ClearfwError):
+    """No strategy in `stack` claimed the `npages` pages from `pfn`, in `zone`; they went back."""
+
+    pfn: int
+    npages: int
+    zone: str
+    stack: str
+
+
+@attrs.define
+class StrategyError(ClearfwError):
+    """`strategy` (or the stack of that name) misbehaved at an init point."""
+
+    strategy: str
+
+
+class KmapError(StrategyError):
+    """A strategy's kmap_local_page() and kunmap_local() do not pair."""
+
+
+class KasanError(StrategyError):
+    """A strategy's kasan_disable_current() and kasan_enable_current() do not pair."""
+
+
+class InitContextError(StrategyError):
+    """A strategy allocated or freed inside an init point."""
+
+
+@attrs.define
+class FaultError(ClearfwError):
+    """No page is mapped at `address`."""
+
+    address: int
+
+
+@attrs.define
+class MapCountError(ClearfwError):
+    """`wanted` mappings are needed, vm.max_map_count leaves room for `found`."""
+
+    wanted: int
+    found: int
+
+
+class VmallocError(ClearfwError, ValueError):
+    """Not the start of a vmalloc area, or no room for one."""
+
+
+class BackingError(ClearfwError):
+    """The backing asked for cannot be had, or cannot do this."""
+
+
+class MemoryLimitError(ClearfwError, MemoryError):
+    """More memory was asked for than the host has, or than RLIMIT_AS allows."""
+
+
+class MachineClosedError(ClearfwError, ValueError):
+    """The machine was closed: its memory is gone."""
+
+
+@attrs.define
+class UnknownNameError(ClearfwError, LookupError):
+    """`name` is none of the `known` names."""
+
+    noun: ClassVar[str] = "name"
+
+    name: str
+    known: tuple[str, ...] = attrs.field(converter=tuple[str, ...])
+    message: str = attrs.field(init=False)
+
+    @message.default
+    def _compose(self) -> str:
+        known = ", ".join(self.known) or "none"
+        return f"unknown {self.noun} {self.name!r}{nearest(self.name, self.known)}: known are {known}"
+
+
+class UnknownStrategyError(UnknownNameError):
+    """No installed strategy has that `name`."""
+
+    noun = "strategy"
+
+
+class UnknownPrimitiveError(UnknownNameError):
+    """No primitive has that `name`."""
+
+    noun = "primitive"
+
+
+@attrs.define
+class PluginError(ClearfwError):
+    """`plugin` cannot be used, because of `cause`; the others can."""
+
+    plugin: str
+    cause: BaseException
+    message: str = attrs.field(init=False)
+
+    @message.default
+    def _compose(self) -> str:
+        reason = f"{type(self.cause).__name__}: {self.cause}"
+        return f"plugin {self.plugin!r} failed with {reason}; mend it, or pass -p no:{self.plugin}"
+
+
+class NoCompilerError(ClearfwError):
+    """No C compiler was found."""
+
+
+@attrs.define
+class CompileError(ClearfwError):
+    """`source` does not compile; `stderr` is the compiler's own text, unchanged."""
+
+    source: str
+    stderr: str
+    message: str = attrs.field(init=False)
+
+    @message.default
+    def _compose(self) -> str:
+        return f"{self.source} does not compile:\n{self.stderr}"
+
+
+class AbiError(ClearfwError):
+    """A compiled file and the core disagree on clearfw/abi.h."""
+
+
+@attrs.define
+class SystemCallError(ClearfwError):
+    """A system call failed with `errno`."""
+
+    errno: int
+
+
+class UnsupportedError(ClearfwError):
+    """The host, its CPU or its kernel, cannot do it."""
+
+
+class CoreErrno(enum.IntEnum):
+    """The core's codes: enum clearfw_errno of csrc/error.h, without its prefix."""
+
+    OK = 0
+    ENOMEM = enum.auto()
+    EORDER = enum.auto()
+    EDOUBLE_FREE = enum.auto()
+    EFOREIGN = enum.auto()
+    EUNCLAIMED = enum.auto()
+    ESTRATEGY = enum.auto()
+    EKMAP_FULL = enum.auto()
+    EKMAP_ORDER = enum.auto()
+    EKMAP_LEAK = enum.auto()
+    EKASAN_DEPTH = enum.auto()
+    EIN_INIT = enum.auto()
+    EMAP_COUNT = enum.auto()
+    EVMALLOC = enum.auto()
+    EBACKING = enum.auto()
+    EGRANULARITY = enum.auto()
+    EBUSY = enum.auto()
+    ESYS = enum.auto()
+    ESUPPORT = enum.auto()
+
+
+_ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
+
+# {note} is the core's detail in brackets, or nothing; {why} the text of sys_errno after ": ", or nothing.
+_CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
+    CoreErrno.ENOMEM: (
+        OutOfMemoryError,
+        "asked for {wanted} pages{note}, found none such in {found} free pages: free some, or boot with more",
+    ),
+    CoreErrno.EORDER: (
+        OrderError,
+        "order {order} is above MAX_PAGE_ORDER: ask for a smaller order, or for contiguous pages",
+    ),
+    CoreErrno.EDOUBLE_FREE: (
+        DoubleFreeError,
+        "freeing order {order} at pfn {pfn:#x}, found it free already: free a block once",
+    ),
+    CoreErrno.EFOREIGN: (
+        ForeignFreeError,
+        "freeing order {order} at pfn {pfn:#x}, found no such block: free it whole, as it was allocated",
+    ),
+    CoreErrno.EUNCLAIMED: (
+        UnclaimedError,
+        "no strategy of {stack!r} claimed {npages} pages from pfn {pfn:#x}, zone {zone}: add one that does",
+    ),
+    CoreErrno.ESTRATEGY: (
+        StrategyError,
+        "{stack!r} raised an exception at an init point: see its cause",
+    ),
+    CoreErrno.EKMAP_FULL: (
+        KmapError,
+        "{stack!r} mapped more than 16 pages at once: kunmap_local() each before the next",
+    ),
+    CoreErrno.EKMAP_ORDER: (
+        KmapError,
+        "{stack!r} called kunmap_local() on other than its newest mapping: unmap in reverse order",
+    ),
+    CoreErrno.EKMAP_LEAK: (
+        KmapError,
+        "{stack!r} returned with pages still mapped: kunmap_local() every kmap_local_page()",
+    ),
+    CoreErrno.EKASAN_DEPTH: (
+        KasanError,
+        "{stack!r} returned with another KASAN depth: pair kasan_disable_current() with its enable",
+    ),
+    CoreErrno.EIN_INIT: (
+        InitContextError,
+        "{stack!r} allocated or freed inside an init point: a strategy may only clear",
+    ),
+    CoreErrno.EMAP_COUNT: (
+        MapCountError,
+        "{wanted} mappings are needed{note}, vm.max_map_count leaves {found}: map less, or raise that",
+    ),
+    CoreErrno.EVMALLOC: (
+        VmallocError,
+        "vmalloc found no such area, or no room for it{note}: free areas by their start, each once",
+    ),
+    CoreErrno.EBACKING: (
+        BackingError,
+        "the backing asked for cannot be had{note}{why}: boot with backing=auto",
+    ),
+    CoreErrno.EGRANULARITY: (
+        BackingError,
+        "backing=hugetlb maps no single pages{note}: boot with backing=thp or backing=base",
+    ),
+    CoreErrno.EBUSY: (
+        PagesInUseError,
+        "pfn {pfn:#x} is in use{note}: release it first",
+    ),
+    CoreErrno.ESYS: (
+        SystemCallError,
+        "a system call failed{note}{why}",
+    ),
+    CoreErrno.ESUPPORT: (
+        UnsupportedError,
+        "this host cannot do that{note}: do without it",
+    ),
+}
+_MEMORY_LIMIT = (
+    MemoryLimitError,
+    "the host gave less memory than was asked for{note}{why}: boot with less memory=, or raise RLIMIT_AS",
+)
+
+
+def from_core(  # noqa: PLR0913  (one parameter per field of struct clearfw_error)
+    code: int,
+    *,
+    pfn: int,
+    wanted: int,
+    found: int,
+    zone: int,
+    sys_errno: int,
+    detail: str,
+    stack: str,
+) -> ClearfwError:
+    """Return the exception for the core's `code` (above 0) and the facts of its struct clearfw_error."""
+    cls, template = _CORE_ERRORS[CoreErrno(code)]
+    if code == CoreErrno.ESYS and sys_errno == errno.ENOMEM:
+        cls, template = _MEMORY_LIMIT
+    facts: dict[str, Any] = {
+        "pfn": pfn,
+        "wanted": wanted,
+        "order": wanted,
+        "npages": wanted,
+        "found": found,
+        "zone": _ZONES[zone] if zone >= 0 else "unknown",
+        "strategy": stack,
+        "stack": stack,
+        "errno": sys_errno,
+        "note": f" ({detail})" if detail else "",
+        "why": f": {os.strerror(sys_errno)}" if sys_errno else "",
+    }
+    wants = (field.name for field in attrs.fields(cls) if field.name != "message")
+    return cls(template.format_map(facts), **{name: facts[name] for name in wants})

@@ -1,0 +1,188 @@
+"""The machine: booted memory, its configuration, and the stack of strategies at its init points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import attrs
+import pluggy
+
+from clearfw import hookspecs, primitives, registry
+from clearfw._core import CoreMachine
+from clearfw.config import Config
+from clearfw.errors import PluginError, UnknownStrategyError
+from clearfw.host import check_memory
+from clearfw.strategies import INIT_HOOKS, as_strategy, parse_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
+    from clearfw.strategies import Strategy
+
+
+@attrs.frozen
+class Counters:
+    """What a machine counted since it booted, or since reset_counters().
+
+    Attributes:
+        allocs, frees: blocks handed out and taken back.
+        inits: times an init point asked its stack.
+        pages: pages those init points were given.
+        clear_calls, cleared_pages: primitive calls by strategies, and the pages they covered.
+        integrated_pages: pages that hw_tags' integrated init cleared, with no strategy asked.
+        memsets: memset() calls by strategies.
+        fences: fences after non-temporal stores.
+        kmaps: kmap_local_page() calls for HIGHMEM pages.
+        page_walks: vmalloc_to_page() walks.
+        kasan_reports: accesses that KASAN reported.
+        poison_reports: free pages whose poison was damaged.
+        bad_pages: pages leaked on free.
+        sleeps: might_sleep() and cond_resched() inside an init point.
+        warnings: WARN_ON() that fired.
+        longest_clear: pages in the longest single primitive call.
+
+    """
+
+    allocs: int
+    frees: int
+    inits: int
+    pages: int
+    clear_calls: int
+    cleared_pages: int
+    integrated_pages: int
+    memsets: int
+    fences: int
+    kmaps: int
+    page_walks: int
+    kasan_reports: int
+    poison_reports: int
+    bad_pages: int
+    sleeps: int
+    warnings: int
+    longest_clear: int
+
+
+class Machine(CoreMachine):
+    """Memory with the kernel's page allocator, whose init points ask a stack of strategies.
+
+    Boot one with `Machine.boot("init_on_alloc=1 memory=256M")`, and use it as a context
+    manager, or close() it: closing releases every mapping.
+    """
+
+    config: Config
+
+    def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
+        """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None asks the plugins' default."""
+        super().__init__()
+        check_memory(config.memory)
+        self.config = config
+        self._boot(config)
+        self._new_manager()
+        self.set_primitives(primitives.table(config))
+        for strategy in reversed(_strategies(stack, config)):
+            self._register(strategy)
+        self._rebind()
+
+    @classmethod
+    def boot(cls, cmdline: str | Config = "", *, stack: str | Iterable[object] | None = None) -> Self:
+        """Return a machine booted from a kernel-like command line, or a Config.
+
+        Raises ConfigError, MemoryLimitError, BackingError, and what loading a strategy raises.
+        """
+        config = Config.parse(cmdline) if isinstance(cmdline, str) else cmdline
+        return cls(config, stack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release every mapping. Raises PagesInUseError while a view of its memory is alive."""
+        self._destroy()
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted so far, by all threads."""
+        return Counters(**self._counters())
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """The names registered, first asked first."""
+        return tuple(self._registered)
+
+    def register(self, strategy: object, name: str = "") -> None:
+        """Put a strategy before those already registered: a Strategy, or any object with init-point hookimpls."""
+        self._register(as_strategy(strategy, name or type(strategy).__name__))
+        self._rebind()
+
+    def unregister(self, name: str) -> None:
+        """Take a strategy off every init point. Raises UnknownStrategyError."""
+        if name not in self._registered:
+            raise UnknownStrategyError(name, self._registered)
+        del self._registered[name]
+        self._manager.unregister(name=name)
+        self._rebind()
+
+    def set_stack(self, stack: str | Iterable[object]) -> None:
+        """Replace all strategies by those of STACK, first asked first."""
+        strategies = _strategies(stack, self.config)
+        self._new_manager()
+        for strategy in reversed(strategies):
+            self._register(strategy)
+        self._rebind()
+
+    def _new_manager(self) -> None:
+        self._manager = pluggy.PluginManager("clearfw")
+        self._manager.add_hookspecs(hookspecs.InitPoints)
+        self._registered: dict[str, Strategy] = {}
+
+    def _register(self, strategy: Strategy) -> None:
+        try:
+            self._manager.register(strategy.plugin(self.config), strategy.name)
+            self._manager.check_pending()
+        except (ValueError, pluggy.PluginValidationError) as error:
+            if self._manager.has_plugin(strategy.name) and strategy.name not in self._registered:
+                self._manager.unregister(name=strategy.name)
+            raise PluginError(strategy.name, error) from error
+        self._registered = {strategy.name: strategy, **self._registered}
+
+    def _rebind(self) -> None:
+        """Install pluggy's order as a chain of C functions where all are native, else pluggy itself."""
+        self.stack_name = "+".join(self._registered)
+        for index, hook_name in enumerate(INIT_HOOKS.values()):
+            caller = getattr(self._manager.hook, hook_name)
+            handles = _native_chain(caller)
+            if handles is None:
+                self._bind_callback(index, _asker(caller, "area" if "vmalloc" in hook_name else "pages"))
+            else:
+                self._bind(index, handles)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"stack {self.stack_name!r}"
+        return f"<Machine {str(self.config)!r} {state}>"
+
+
+def _strategies(stack: str | Iterable[object] | None, config: Config) -> list[Strategy]:
+    if stack is None:
+        stack = registry.default().default_stack(config)
+    if isinstance(stack, str):
+        return list(parse_stack(stack, registry.default().strategies)) if stack else []
+    return [as_strategy(strategy, type(strategy).__name__) for strategy in stack]
+
+
+def _native_chain(caller: pluggy.HookCaller) -> list[NativeStrategyHandle] | None:
+    """Return the handles in the order pluggy calls them; None when one implementation is not native."""
+    # get_hookimpls() gives non-wrappers, then wrappers; pluggy calls from the end.
+    implementations = list(reversed(caller.get_hookimpls()))
+    handles = [getattr(implementation.function, "native_handle", None) for implementation in implementations]
+    return None if None in handles else [handle for handle in handles if handle is not None]
+
+
+def _asker(caller: pluggy.HookCaller, argument: str) -> Callable[[PageRange | VmallocRange], bool]:
+    def ask(range_: PageRange | VmallocRange) -> bool:
+        return caller(**{argument: range_}) is True
+
+    return ask

@@ -1,0 +1,115 @@
+"""Primitives: which are there, and which is best for each block size on this CPU."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from clearfw import _core, compiler, registry
+from clearfw.config import Config
+from clearfw.host import cpu_identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ROUNDS = 5
+_ARENA = Config(memory=160 << 20, backing="auto")
+_CHUNK_NBYTES = 32 << 20
+
+
+@attrs.frozen
+class Calibration:
+    """The best primitive by size of call, as measured once on this CPU.
+
+    Attributes:
+        best: names for calls of 1, 2, 4, ... pages of 4 KiB; the last for all larger.
+        gbps: the throughput of every primitive at each of those sizes, in 1e9 bytes a second.
+
+    """
+
+    best: tuple[str, ...]
+    gbps: dict[str, tuple[float, ...]]
+
+
+def supported() -> tuple[str, ...]:
+    """Return the names of the core's own primitives that this CPU can run."""
+    return tuple(one["name"] for one in _core.primitives() if one["supported"] and not one["loaded"])
+
+
+def resolve(name: str) -> str:
+    """Return a primitive's own name, loading it where a plugin brings it ("kernel" is another name for one).
+
+    Raises UnknownPrimitiveError, UnsupportedError, and what compiling it raises.
+    """
+    offered = registry.default().primitives
+    if name in offered:
+        offered[name].load()
+    return _core.resolve_primitive(name)
+
+
+def table(config: Config) -> list[str]:
+    """Return the primitive for clears of 1, 2, 4, ... pages of a machine of CONFIG.
+
+    Raises UnknownPrimitiveError, UnsupportedError.
+    """
+    if config.primitive != "best":
+        return [resolve(config.primitive)]
+    best = calibration().best
+    # Measured in pages of 4 KiB: a larger page begins further up the table.
+    return list(best[min(config.page_shift - 12, len(best) - 1) :])
+
+
+@functools.cache
+def calibration() -> Calibration:
+    """Return what was measured on this CPU, measuring it now (a second or two) if it never was."""
+    path = _cache_path()
+    try:
+        saved = json.loads(path.read_text())
+        return Calibration(tuple(saved["best"]), {name: tuple(row) for name, row in saved["gbps"].items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        measured = _measure()
+        _save(path, measured)
+        return measured
+
+
+def _cache_path() -> Path:
+    key = hashlib.sha256(f"{cpu_identity()} {_core.ABI} {' '.join(supported())}".encode()).hexdigest()[:16]
+    return compiler.cache_dir() / f"primitives-{key}.json"
+
+
+def _save(path: Path, measured: Calibration) -> None:
+    partial = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(attrs.asdict(measured)))
+        partial.replace(path)
+    except OSError:
+        # Measured again next time: slower, and no less right.
+        partial.unlink(missing_ok=True)
+
+
+def _measure() -> Calibration:
+    machine = _core.CoreMachine()
+    machine._boot(_ARENA)  # noqa: SLF001  bare memory: no strategy, hence no Machine
+    machine.populate()
+    orders = range(_core.MAX_ORDER + 1)
+    names = supported()
+    arena = _core.Arena(machine, _CHUNK_NBYTES)
+    ns = np.array(
+        [[[_once(arena, turn, name, order) for turn in range(_ROUNDS)] for order in orders] for name in names]
+    )
+    arena.close()
+    machine._destroy()  # noqa: SLF001
+    gbps = _CHUNK_NBYTES / np.median(ns, axis=2)
+    best = tuple(names[row] for row in np.argmax(gbps, axis=0))
+    return Calibration(best, {name: tuple(row.round(2).tolist()) for name, row in zip(names, gbps, strict=True)})
+
+
+def _once(arena: _core.Arena, turn: int, name: str, order: int) -> int:
+    return arena.roofline(turn % arena.nchunks, name, 4096 << order)

@@ -1,0 +1,250 @@
+"""Strategies: what clears at an init point, in C or in Python, and stacks of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+
+import attrs
+import pluggy
+
+from clearfw.errors import StrategyError, UnknownStrategyError
+from clearfw.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
+    from clearfw.config import Config
+
+INIT_HOOKS = {
+    "alloc": "clearfw_init_on_alloc",
+    "free": "clearfw_init_on_free",
+    "vmalloc": "clearfw_init_on_vmalloc",
+}
+
+_SUFFIXES = (".c", ".py")
+_SCANNER = pluggy.PluginManager("clearfw")
+_C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)", re.MULTILINE)
+_NAME = re.compile(r"[\w-]+")
+
+
+class Named(Protocol):
+    """Anything that goes by a name."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+
+
+def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
+    if not _NAME.fullmatch(name):
+        msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
+        raise StrategyError(msg, name)
+
+
+@attrs.frozen
+class NativeStrategy:
+    """A strategy in C: SOURCE ends with CLEARFW_STRATEGY(name, ...).
+
+    Attributes:
+        tryfirst, trylast: its place among others at an init point, as in pluggy.
+        baseline: others are compared with it.
+
+    """
+
+    name: str = attrs.field(validator=_check_name)
+    source: Path
+    summary: str
+    tryfirst: bool = False
+    trylast: bool = False
+    baseline: bool = False
+    interpreted: ClassVar[bool] = False
+
+    def load(self, config: Config) -> NativeStrategyHandle:
+        """Return the C functions as compiled for CONFIG; raises CompileError, NoCompilerError, AbiError."""
+        from clearfw._core import load_strategy
+        from clearfw.compiler import compile_c
+
+        return load_strategy(str(compile_c(self.source, config.kernel_options())))
+
+    def plugin(self, config: Config) -> NativePlugin:
+        """Return what a machine of CONFIG registers; raises as load() does."""
+        return NativePlugin(self, self.load(config))
+
+
+@attrs.frozen
+class PythonStrategy:
+    """A strategy in Python: IMPLEMENTATION is any object with init-point hooks."""
+
+    name: str = attrs.field(validator=_check_name)
+    implementation: object
+    summary: str
+    baseline: ClassVar[bool] = False
+    interpreted: ClassVar[bool] = True
+
+    @property
+    def source(self) -> Path | None:
+        """The file it was written in; None where there is none, as in an interactive session."""
+        implementation = self.implementation
+        written = implementation if inspect.ismodule(implementation) else type(implementation)
+        try:
+            return Path(inspect.getfile(written))
+        except (OSError, TypeError):
+            return None
+
+    def plugin(self, config: Config) -> object:  # noqa: ARG002  one call for both kinds of strategy
+        """Return what a machine registers: the implementation itself, whatever CONFIG says."""
+        return self.implementation
+
+
+Strategy: TypeAlias = NativeStrategy | PythonStrategy
+
+
+class NativePlugin:
+    """A C strategy as a pluggy plugin: a hookimpl for each init point that its file implements."""
+
+    def __init__(self, strategy: NativeStrategy, handle: NativeStrategyHandle) -> None:
+        self.name = strategy.name
+        self.native_handle = handle
+        mark = hookimpl(tryfirst=strategy.tryfirst, trylast=strategy.trylast)
+        for point in sorted(handle.points):
+            setattr(self, INIT_HOOKS[point], mark(_implementation(handle, point)))
+
+
+def _implementation(handle: NativeStrategyHandle, point: str) -> Callable[..., bool | None]:
+    # pluggy passes arguments by name, and stops at anything but None.
+    def ask_pages(pages: PageRange) -> bool | None:
+        return handle.ask(point, pages) or None
+
+    def ask_area(area: VmallocRange) -> bool | None:
+        return handle.ask(point, area) or None
+
+    implementation: Callable[..., bool | None] = ask_area if point == "vmalloc" else ask_pages
+    # By this a machine knows an implementation it can call in C, without pluggy.
+    implementation.native_handle = handle  # type: ignore[attr-defined]
+    return implementation
+
+
+@attrs.frozen
+class Primitive:
+    """A primitive in C: SOURCE ends with CLEARFW_PRIMITIVE(name, ...)."""
+
+    name: str
+    source: Path
+    summary: str
+
+    def load(self) -> str:
+        """Add it to the core and return its name there; raises CompileError, NoCompilerError, AbiError."""
+        from clearfw._core import load_primitive
+        from clearfw.compiler import compile_c
+
+        return load_primitive(str(compile_c(self.source)))
+
+
+def implements_init_point(thing: object) -> bool:
+    """Return whether THING, an object, module or class, has a hookimpl for an init point."""
+    hooks = INIT_HOOKS.values()
+    for name in dir(thing):
+        options = _SCANNER.parse_hookimpl_opts(thing, name)
+        if options and (options.get("specname") or name) in hooks:
+            return True
+    return False
+
+
+def as_strategy(thing: object, default_name: str) -> Strategy:
+    """Return THING as a strategy, by its own name if it has one; raises StrategyError if it cannot be one."""
+    if isinstance(thing, NativeStrategy | PythonStrategy):
+        return thing
+    if inspect.isclass(thing):
+        msg = f"{thing.__name__} is a class, and a strategy is an instance: write {thing.__name__}()"
+        raise StrategyError(msg, default_name)
+    if not implements_init_point(thing):
+        hooks = ", ".join(INIT_HOOKS.values())
+        msg = f"{thing!r} is no strategy: give it a method marked with @hookimpl, one of {hooks}"
+        raise StrategyError(msg, default_name)
+    name = getattr(thing, "name", None)
+    summary = (inspect.getdoc(thing) or "").partition("\n")[0]
+    return PythonStrategy(name if isinstance(name, str) else default_name, thing, summary)
+
+
+def from_file(path: Path) -> Strategy:
+    """Return the strategy in PATH, a .c or .py file; raises StrategyError if there is not just one."""
+    if not path.is_file():
+        msg = f"no strategy file {path}: give a name, or the path of a .c or .py file"
+        raise StrategyError(msg, str(path))
+    if path.suffix == ".c":
+        names = _C_NAME.findall(path.read_text(errors="replace"))
+        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}")
+    found = list(_written_in(import_file(path), path.stem))
+    if len(found) != 1:
+        defined = ", ".join(strategy.name for strategy in found) or "none"
+        msg = f"{path} must define one strategy, and defines {defined}: keep one class with @hookimpl methods"
+        raise StrategyError(msg, str(path))
+    return found[0]
+
+
+def import_file(path: Path) -> ModuleType:
+    """Return PATH imported as a module of its own; whatever it raises comes through."""
+    name = f"clearfw_file_{path.stem}_{abs(hash(path.resolve())):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        msg = f"{path} cannot be imported: give the path of a .py file"
+        raise StrategyError(msg, str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...]:
+    """Return the strategies of a stack such as "batched+mine.c", first asked first.
+
+    Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
+    """
+    # A path may hold a "+" of its own.
+    elements = [text] if text.endswith(_SUFFIXES) and Path(text).is_file() else text.split("+")
+    stack = tuple(_resolve(element.strip(), known) for element in elements)
+    names = [strategy.name for strategy in stack]
+    if twice := [name for name in names if names.count(name) > 1]:
+        msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
+        raise StrategyError(msg, text)
+    return stack
+
+
+def _resolve(element: str, known: Mapping[str, Strategy]) -> Strategy:
+    if element in known:
+        return known[element]
+    if element.endswith(_SUFFIXES):
+        return from_file(Path(element))
+    raise UnknownStrategyError(element, known)
+
+
+def _written_in(module: ModuleType, default_name: str) -> Iterator[Strategy]:
+    if _SCANNER.parse_hookimpl_opts(module, "clearfw_strategies"):
+        things = list(module.clearfw_strategies())
+    elif implements_init_point(module):
+        things = [module]
+    else:
+        things = _instances(module) or [cls() for cls in _classes(module)]
+    for thing in things:
+        yield as_strategy(thing, default_name)
+
+
+def _instances(module: ModuleType) -> list[object]:
+    things = (thing for thing in vars(module).values() if not inspect.isclass(thing))
+    return [thing for thing in things if implements_init_point(thing)]
+
+
+def _classes(module: ModuleType) -> list[type]:
+    classes = (thing for thing in vars(module).values() if inspect.isclass(thing))
+    return [cls for cls in classes if cls.__module__ == module.__name__ and implements_init_point(cls)]
