@@ -59,6 +59,8 @@ cdef extern from "error.h" nogil:
         uint64_t found
         int zone
         char detail[160]
+    enum:
+        CLEARFW_EIN_INIT
 
 cdef extern from "config.h" nogil:
     enum clearfw_backing:
@@ -236,6 +238,7 @@ cdef extern from "arena.h" nogil:
     int arena_latency(arena *arena, uint32_t chunk, const arena_pass *run, uint32_t *latency_ns, uint64_t *count)
     uint64_t arena_roofline(arena *arena, uint32_t chunk, const clearfw_primitive *primitive, size_t call_bytes)
     void arena_fragment(arena *arena, uint64_t seed)
+    void arena_dirty(arena *arena, uint32_t chunk)
     void *arena_chunk_bytes(const arena *arena, uint32_t chunk)
     int churn_run(c_machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp,
                   bint by_order, churn_times *times)
@@ -437,13 +440,9 @@ cdef class PageRange:
     """Pages of one block, as an init point's hook sees them; valid only while the hook runs."""
 
     cdef readonly CoreMachine machine
+    cdef readonly uint32_t pfn
     cdef page *head
     cdef unsigned long count
-
-    @property
-    def pfn(self) -> int:
-        """The first page's frame number."""
-        return self.head.pfn
 
     @property
     def npages(self) -> int:
@@ -458,11 +457,13 @@ cdef class PageRange:
     @property
     def highmem(self) -> bool:
         """PageHighMem(): the pages lie in ZONE_HIGHMEM and have no address."""
+        self.machine.require()
         return self.head.zone == 1
 
     @property
     def zone(self) -> str:
         """The zone's name."""
+        self.machine.require()
         return ZONES[self.head.zone]
 
     @property
@@ -478,7 +479,7 @@ cdef class PageRange:
             yield _page_range(self.machine, self.head + <size_t>i, 1)
 
     def __repr__(self):
-        return f"<PageRange pfn {self.pfn:#x} npages {self.npages} zone {self.zone}>"
+        return f"<PageRange pfn {self.pfn:#x} npages {self.count}>"
 
 
 cdef class VmallocRange:
@@ -519,6 +520,7 @@ cdef object _page_address(c_machine *machine, page *page):
 cdef PageRange _page_range(CoreMachine machine, page *head, unsigned long count):
     cdef PageRange pages = PageRange.__new__(PageRange)
     pages.machine = machine
+    pages.pfn = head.pfn
     pages.head = head
     pages.count = count
     return pages
@@ -549,6 +551,9 @@ cdef int _init_callback(void *context, init_point point, const void *what, unsig
 # Owned memory
 
 
+# Tracking every block would cost the garbage collector 40 ns a page. A cycle through one needs a Python
+# strategy that keeps blocks of its own machine.
+@cython.no_gc
 cdef class _Buffer:
     """Memory with the buffer protocol, which cannot go away under a view."""
 
@@ -581,16 +586,18 @@ cdef class _Buffer:
         return self.freed
 
 
+@cython.no_gc
 cdef class Pages(_Buffer):
     """An allocated block of 2^order pages. Its bytes are a buffer: memoryview(pages), numpy.frombuffer(pages)."""
 
     cdef page *head
+    cdef readonly uint32_t pfn
     cdef readonly unsigned int order
 
     cdef c_machine *require(self) except NULL:
         cdef c_machine *machine = self.machine.require()
         if self.freed:
-            raise errors.FreedPagesError(f"pages from pfn {self.head.pfn:#x} were freed", self.head.pfn)
+            raise errors.FreedPagesError(f"pages from pfn {self.pfn:#x} were freed", self.pfn)
         return machine
 
     def free(self):
@@ -606,12 +613,6 @@ cdef class Pages(_Buffer):
             self.machine.free_pages(self)
 
     @property
-    def pfn(self) -> int:
-        """The first page's frame number."""
-        self.machine.require()
-        return self.head.pfn
-
-    @property
     def npages(self) -> int:
         """How many pages."""
         return 1 << self.order
@@ -624,7 +625,8 @@ cdef class Pages(_Buffer):
     @property
     def zone(self) -> str:
         """The zone's name, NORMAL or HIGHMEM."""
-        return ZONES[self.require().mem_map[self.head.pfn].zone]
+        self.require()
+        return ZONES[self.head.zone]
 
     @property
     def highmem(self) -> bool:
@@ -711,8 +713,8 @@ cdef class Pages(_Buffer):
         self.require()
         if self.head.virtual == NULL:
             raise errors.NotMappedError(
-                f"HIGHMEM pages from pfn {self.head.pfn:#x} have no direct mapping: use pages.kmap_local(index)",
-                self.head.pfn,
+                f"HIGHMEM pages from pfn {self.pfn:#x} have no direct mapping: use pages.kmap_local(index)",
+                self.pfn,
             )
         self._export(buffer, self.head.virtual, self.nbytes, flags)
 
@@ -720,8 +722,8 @@ cdef class Pages(_Buffer):
         return self.nbytes
 
     def __repr__(self):
-        state = "freed" if self.freed else ZONES[self.head.zone]
-        return f"<Pages pfn {self.head.pfn:#x} order {self.order} {state}>"
+        state = "freed" if self.freed else "gone" if self.machine.c == NULL else ZONES[self.head.zone]
+        return f"<Pages pfn {self.pfn:#x} order {self.order} {state}>"
 
 
 cdef class KmapLocal(_Buffer):
@@ -763,7 +765,7 @@ cdef class KmapLocal(_Buffer):
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         cdef c_machine *machine = self.machine.require()
         if self.freed:
-            raise errors.FreedPagesError("the page was unmapped", self.pages.head.pfn)
+            raise errors.FreedPagesError("the page was unmapped", self.pages.pfn)
         self._export(buffer, <void *>(<uintptr_t>self.mapped & ~(<uintptr_t>0xFF << 56)),
                      1 << machine.page_shift, flags)
 
@@ -910,8 +912,12 @@ cdef class CoreMachine:
 
     def _destroy(self):
         """Release every mapping. Raises PagesInUseError while a view of its memory lives."""
+        cdef c_cpu *cpu
         if self.c == NULL:
             return
+        cpu = this_cpu(self.c)
+        if cpu != NULL and cpu.in_init:
+            raise errors.InitContextError("close() inside an init point: a strategy may only clear", self.stack_name)
         if self.exports:
             raise errors.PagesInUseError(
                 f"{self.exports} views of the machine's memory are alive: release them before close()"
@@ -930,6 +936,7 @@ cdef class CoreMachine:
     cdef Pages wrap(self, page *head, unsigned int order):
         cdef Pages pages = Pages.__new__(Pages)
         pages.machine = self
+        pages.pfn = head.pfn
         pages.head = head
         pages.order = order
         pages.freed = False
@@ -957,6 +964,11 @@ cdef class CoreMachine:
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
+        if not MAX_PAGE_ORDER < order <= MAX_CONTIG_ORDER:
+            raise errors.OrderError(
+                f"alloc_contig of order {order}: give {MAX_PAGE_ORDER + 1} to {MAX_CONTIG_ORDER}, "
+                "alloc_pages() has the smaller ones", order,
+            )
         with nogil:
             status = machine_alloc_contig(machine, order, flags, &head)
         self.check(status)
@@ -968,15 +980,15 @@ cdef class CoreMachine:
         cdef int status
         if pages.machine is not self:
             raise errors.ForeignFreeError(
-                f"pages from pfn {pages.head.pfn:#x} belong to another machine: free them there",
-                pages.head.pfn, pages.order,
+                f"pages from pfn {pages.pfn:#x} belong to another machine: free them there",
+                pages.pfn, pages.order,
             )
         if pages.freed:
             raise errors.DoubleFreeError(
-                f"pages from pfn {pages.head.pfn:#x}, order {pages.order}, were freed before", pages.head.pfn
+                f"pages from pfn {pages.pfn:#x}, order {pages.order}, were freed before", pages.pfn
             )
         if pages.exports:
-            pages._check_idle(f"the block at pfn {pages.head.pfn:#x}")
+            pages._check_idle(f"the block at pfn {pages.pfn:#x}")
         pages.freed = True
         if pages.order > 3:
             with nogil:
@@ -1009,7 +1021,8 @@ cdef class CoreMachine:
     def free_pages_bulk(self, list pages not None):
         """Give back a list of order-0 pages as one batch: all, or none and an error."""
         cdef c_machine *machine = self.require()
-        cdef Py_ssize_t nr = len(pages)
+        cdef tuple taken = tuple(pages)
+        cdef Py_ssize_t nr = len(taken), marked = 0
         cdef page **heads
         cdef Pages one
         cdef int status
@@ -1019,26 +1032,31 @@ cdef class CoreMachine:
         if heads == NULL:
             raise MemoryError
         try:
-            for i in range(nr):
-                one = pages[i]
-                heads[i] = self._head_to_free(one)
+            for item in taken:
+                one = <Pages?>item
+                heads[marked] = self._head_to_free(one)
+                one.freed = True
+                marked += 1
             with nogil:
                 status = machine_free_bulk(machine, heads, <int>nr)
             self.check(status)
-            for i in range(nr):
-                (<Pages>pages[i]).freed = True
+        except BaseException:
+            for item in taken[:marked]:
+                (<Pages>item).freed = False
+            raise
         finally:
             PyMem_Free(heads)
 
     cdef page *_head_to_free(self, Pages pages) except NULL:
         if pages.machine is not self or pages.order:
             raise errors.ForeignFreeError(
-                f"pages from pfn {pages.head.pfn:#x}, order {pages.order}: "
-                "free_pages_bulk() takes this machine's order-0 pages", pages.head.pfn, pages.order,
+                f"pages from pfn {pages.pfn:#x}, order {pages.order}: "
+                "free_pages_bulk() takes this machine's order-0 pages", pages.pfn, pages.order,
             )
         if pages.freed:
-            raise errors.DoubleFreeError(f"pages from pfn {pages.head.pfn:#x} were freed before", pages.head.pfn)
-        pages._check_idle(f"the page at pfn {pages.head.pfn:#x}")
+            raise errors.DoubleFreeError(f"pages from pfn {pages.pfn:#x} were freed before", pages.pfn)
+        if pages.exports:
+            pages._check_idle(f"the page at pfn {pages.pfn:#x}")
         return pages.head
 
     def vmalloc(self, size_t nbytes, gfp="GFP_KERNEL|__GFP_HIGHMEM", *, bint huge=False):
@@ -1067,9 +1085,9 @@ cdef class CoreMachine:
         area.freed = True
         with nogil:
             status = c_vfree(machine, start)
-        if status:
-            area.freed = False
-            self.check(status)
+        # Any other failure is a page's, which nobody cleared: by then the area is gone.
+        area.freed = status != -CLEARFW_EIN_INIT
+        self.check(status)
 
     # Strategies
 
@@ -1083,9 +1101,9 @@ cdef class CoreMachine:
         for handle in handles:
             chain[nr] = (<NativeStrategyHandle>handle).strategy
             nr += 1
+        # The callback stays: another thread may be about to call it.
         if init_point_bind(machine, <init_point>point, chain, nr):
             raise MemoryError
-        self.callbacks[point] = None
 
     def _bind_callback(self, int point, callback):
         """Make POINT ask CALLBACK(range) instead; it returns true when the pages were cleared."""
@@ -1281,12 +1299,12 @@ cdef class HugetlbPool:
     def put(self, Pages pages not None):
         """Give a huge page back to the pool: no free, no init."""
         pages.require()
-        if pages.machine is not self.machine or not pages.head.flags & PG_hugetlb:
+        if pages.machine is not self.machine or not pages.head.flags & PG_hugetlb or pages.order != self.pool.order:
             raise errors.ForeignFreeError(
-                f"pages from pfn {pages.head.pfn:#x} are not of this pool: free_pages() takes them",
-                pages.head.pfn, pages.order,
+                f"pages from pfn {pages.pfn:#x}, order {pages.order}, are not of this pool of order "
+                f"{self.pool.order}: give them back where they came from", pages.pfn, pages.order,
             )
-        pages._check_idle(f"the huge page at pfn {pages.head.pfn:#x}")
+        pages._check_idle(f"the huge page at pfn {pages.pfn:#x}")
         pages.freed = True
         hugetlb_put(&self.pool, pages.head)
 
@@ -1404,6 +1422,12 @@ cdef class Arena:
             ns = arena_roofline(&self.c, chunk, found, call_bytes)
         return ns
 
+    def dirty(self, unsigned int chunk):
+        """Fill the chunk with garbage, and leave none of it in a cache."""
+        self._check_chunk(chunk)
+        with nogil:
+            arena_dirty(&self.c, chunk)
+
     def view(self, unsigned int chunk):
         """Return the chunk's bytes as a writable memoryview, for what clears it by other means."""
         self._check_chunk(chunk)
@@ -1437,9 +1461,11 @@ cdef object _inside = threading.local()
 
 
 cdef CoreMachine _machine_here():
-    machine = getattr(_inside, "machine", None)
+    cdef CoreMachine machine = getattr(_inside, "machine", None)
     if machine is None:
         raise errors.StrategyError("the kernel's vocabulary is for use inside an init point", "")
+    # The strategy may have been on another machine since.
+    this_cpu(machine.require())
     return machine
 
 
@@ -1477,6 +1503,8 @@ def checked_memset(uintptr_t address, int byte, size_t nbytes) -> bool:
 def kmap_local_page(PageRange page not None) -> int:
     """Return the address PAGE is mapped at until kunmap_local(); raises KmapError at the 17th."""
     cdef CoreMachine machine = _machine_here()
+    if page.machine is not machine:
+        raise errors.StrategyError(f"pfn {page.pfn:#x} is another machine's: map this one's", machine.stack_name)
     cdef void *mapped = lent_kmap_local_page(page.head)
     _raise_violation(machine)
     return <uintptr_t>mapped

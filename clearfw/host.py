@@ -63,7 +63,7 @@ def cpu_model() -> str:
 def cpu_identity() -> str:
     """Return the processor's name with family, model and stepping where they exist: a key for measurements."""
     wanted = ("vendor_id", "model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part")
-    found = {}
+    found: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         key, _, value = line.partition(":")
         if key.strip() in wanted:

@@ -10,7 +10,7 @@ import pluggy
 from clearfw import hookspecs, primitives, registry
 from clearfw._core import CoreMachine
 from clearfw.config import Config
-from clearfw.errors import PluginError, UnknownStrategyError
+from clearfw.errors import ConfigError, PluginError, UnknownStrategyError
 from clearfw.host import check_memory
 from clearfw.strategies import INIT_HOOKS, as_strategy, parse_stack
 
@@ -79,7 +79,7 @@ class Machine(CoreMachine):
         self.config = config
         self._boot(config)
         self._new_manager()
-        self.set_primitives(primitives.table(config))
+        self.set_primitives(primitives.by_size(config.primitive, config))
         for strategy in reversed(_strategies(stack, config)):
             self._register(strategy)
         self._rebind()
@@ -115,8 +115,13 @@ class Machine(CoreMachine):
 
     def register(self, strategy: object, name: str = "") -> None:
         """Put a strategy before those already registered: a Strategy, or any object with init-point hookimpls."""
-        self._register(as_strategy(strategy, name or type(strategy).__name__))
-        self._rebind()
+        added = as_strategy(strategy, name or type(strategy).__name__)
+        self._register(added)
+        try:
+            self._rebind()
+        except ConfigError:  # one too many
+            self.unregister(added.name)
+            raise
 
     def unregister(self, name: str) -> None:
         """Take a strategy off every init point. Raises UnknownStrategyError."""
@@ -127,12 +132,18 @@ class Machine(CoreMachine):
         self._rebind()
 
     def set_stack(self, stack: str | Iterable[object]) -> None:
-        """Replace all strategies by those of STACK, first asked first."""
+        """Replace all strategies by those of STACK, first asked first; on an error the old ones stay."""
         strategies = _strategies(stack, self.config)
+        manager, registered = self._manager, self._registered
         self._new_manager()
-        for strategy in reversed(strategies):
-            self._register(strategy)
-        self._rebind()
+        try:
+            for strategy in reversed(strategies):
+                self._register(strategy)
+            self._rebind()
+        except BaseException:
+            self._manager, self._registered = manager, registered
+            self._rebind()
+            raise
 
     def _new_manager(self) -> None:
         self._manager = pluggy.PluginManager("clearfw")

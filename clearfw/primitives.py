@@ -9,16 +9,20 @@ import os
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
-from clearfw import _core, compiler, registry
+from clearfw import _core, registry
 from clearfw.config import Config
 from clearfw.host import cpu_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-_ROUNDS = 5
+    from clearfw.strategies import Primitive
+
+_ROUNDS = 9
+# Ratios between different instructions repeat to about this much.
+_NOISE = 0.05
 _ARENA = Config(memory=160 << 20, backing="auto")
 _CHUNK_NBYTES = 32 << 20
 
@@ -42,24 +46,28 @@ def supported() -> tuple[str, ...]:
     return tuple(one["name"] for one in _core.primitives() if one["supported"] and not one["loaded"])
 
 
-def resolve(name: str) -> str:
-    """Return a primitive's own name, loading it where a plugin brings it ("kernel" is another name for one).
+def load(name: str, offered: Mapping[str, Primitive]) -> str:
+    """Return a primitive's own name, loading it where a plugin offers it ("kernel" is another name for one).
 
     Raises UnknownPrimitiveError, UnsupportedError, and what compiling it raises.
     """
-    offered = registry.default().primitives
     if name in offered:
         offered[name].load()
     return _core.resolve_primitive(name)
 
 
-def table(config: Config) -> list[str]:
-    """Return the primitive for clears of 1, 2, 4, ... pages of a machine of CONFIG.
+def resolve(name: str) -> str:
+    """Return load() of an installed primitive."""
+    return load(name, registry.default().primitives)
+
+
+def by_size(name: str, config: Config) -> list[str]:
+    """Return the primitive for clears of 1, 2, 4, ... pages of a machine of CONFIG: NAME, or the measured best.
 
     Raises UnknownPrimitiveError, UnsupportedError.
     """
-    if config.primitive != "best":
-        return [resolve(config.primitive)]
+    if name != "best":
+        return [resolve(name)]
     best = calibration().best
     # Measured in pages of 4 KiB: a larger page begins further up the table.
     return list(best[min(config.page_shift - 12, len(best) - 1) :])
@@ -79,6 +87,8 @@ def calibration() -> Calibration:
 
 
 def _cache_path() -> Path:
+    from clearfw import compiler
+
     key = hashlib.sha256(f"{cpu_identity()} {_core.ABI} {' '.join(supported())}".encode()).hexdigest()[:16]
     return compiler.cache_dir() / f"primitives-{key}.json"
 
@@ -95,6 +105,8 @@ def _save(path: Path, measured: Calibration) -> None:
 
 
 def _measure() -> Calibration:
+    import numpy as np
+
     machine = _core.CoreMachine()
     machine._boot(_ARENA)  # noqa: SLF001  bare memory: no strategy, hence no Machine
     machine.populate()
@@ -107,7 +119,10 @@ def _measure() -> Calibration:
     arena.close()
     machine._destroy()  # noqa: SLF001
     gbps = _CHUNK_NBYTES / np.median(ns, axis=2)
-    best = tuple(names[row] for row in np.argmax(gbps, axis=0))
+    winner = int(np.argmax(gbps[:, -1]))
+    # A lead within the noise is none: then the winner of the largest size serves the smaller one too.
+    tied = gbps[winner] > gbps.max(axis=0) * (1 - _NOISE)
+    best = tuple(names[row] for row in np.where(tied, winner, np.argmax(gbps, axis=0)))
     return Calibration(best, {name: tuple(row.round(2).tolist()) for name, row in zip(names, gbps, strict=True)})
 
 

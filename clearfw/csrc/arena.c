@@ -99,11 +99,16 @@ static size_t chunk_size(const struct arena *arena)
 	return (size_t)arena->chunk_pages << arena->machine->page_shift;
 }
 
+void arena_dirty(struct arena *arena, uint32_t chunk)
+{
+	primitive_dirty(arena_chunk_bytes(arena, chunk), chunk_size(arena), GARBAGE);
+}
+
 static void open_chunk(struct arena *arena, uint32_t chunk)
 {
 	struct page *page = &arena->machine->mem_map[arena->chunks[chunk].pfn];
 
-	primitive_dirty(arena_chunk_bytes(arena, chunk), chunk_size(arena), GARBAGE);
+	arena_dirty(arena, chunk);
 	/* From the top, so that the free list hands the chunk out from the bottom. */
 	for (uint32_t at = arena->chunk_pages; at; at -= BLOCK_PAGES)
 		machine_free_raw(arena->machine, page + at - BLOCK_PAGES, MAX_PAGE_ORDER);
@@ -136,38 +141,50 @@ static int alloc_block(struct machine *machine, const struct arena_pass *pass, s
 	return status;
 }
 
-static int alloc_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr)
+/* These two tell in *done how many blocks they got through: all of them, or those before the failure. */
+
+static int alloc_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr,
+			uint64_t *done)
 {
 	int status = 0;
 
-	if (!pass->bulk) {
-		for (uint64_t i = 0; i < nr && !status; i++)
-			status = alloc_block(machine, pass, &pages[i]);
-		return status;
-	}
-	for (uint64_t i = 0; i < nr && !status; i += (uint64_t)pass->bulk) {
-		int n = nr - i < (uint64_t)pass->bulk ? (int)(nr - i) : pass->bulk;
+	*done = 0;
+	while (*done < nr && !status) {
+		uint64_t n = pass->bulk && (uint64_t)pass->bulk < nr - *done ? (uint64_t)pass->bulk : nr - *done;
 
-		status = machine_alloc_bulk(machine, pass->gfp, pages + i, n);
+		if (pass->bulk)
+			status = machine_alloc_bulk(machine, pass->gfp, pages + *done, (int)n);
+		else
+			status = alloc_block(machine, pass, pages + *done);
+		*done += status ? 0 : pass->bulk ? n : 1;
 	}
 	return status;
 }
 
-static int free_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr)
+static int free_blocks(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t nr,
+		       uint64_t *done)
 {
 	int status = 0;
 
-	if (!pass->bulk) {
-		for (uint64_t i = 0; i < nr && !status; i++)
-			status = machine_free(machine, pages[i], pass->order);
-		return status;
-	}
-	for (uint64_t i = 0; i < nr && !status; i += (uint64_t)pass->bulk) {
-		int n = nr - i < (uint64_t)pass->bulk ? (int)(nr - i) : pass->bulk;
+	*done = 0;
+	while (*done < nr && !status) {
+		uint64_t n = pass->bulk && (uint64_t)pass->bulk < nr - *done ? (uint64_t)pass->bulk : nr - *done;
 
-		status = machine_free_bulk(machine, pages + i, n);
+		if (pass->bulk)
+			status = machine_free_bulk(machine, pages + *done, (int)n);
+		else
+			status = machine_free(machine, pages[*done], pass->order);
+		*done += status ? 0 : pass->bulk ? n : 1;
 	}
 	return status;
+}
+
+/* What a failure left allocated goes back with no init point, so that the chunk is whole again. */
+static void abandon(struct machine *machine, const struct arena_pass *pass, struct page **pages, uint64_t from,
+		    uint64_t to)
+{
+	for (uint64_t i = from; i < to; i++)
+		machine_free_raw(machine, pages[i], pass->order);
 }
 
 /* One thread's share of a pass. */
@@ -176,6 +193,7 @@ struct share {
 	const struct arena_pass *pass;
 	struct page **pages;
 	uint64_t nr;
+	uint64_t allocated, freed;
 	pthread_barrier_t *barrier;
 	int status;
 	struct clearfw_error error; /* the thread's CPU is gone when it is looked at */
@@ -204,7 +222,8 @@ static void *alloc_share(void *context)
 		pthread_barrier_wait(share->barrier);
 	share->alloc_start = clock_ns();
 	share->status = share->pass->hot ? run_hot(share)
-					 : alloc_blocks(share->machine, share->pass, share->pages, share->nr);
+					 : alloc_blocks(share->machine, share->pass, share->pages, share->nr,
+							&share->allocated);
 	share->alloc_end = clock_ns();
 	if (share->status && current_cpu.machine_id == share->machine->id)
 		share->error = current_cpu.cpu->error;
@@ -220,7 +239,7 @@ static void *free_share(void *context)
 	if (share->barrier)
 		pthread_barrier_wait(share->barrier);
 	share->free_start = clock_ns();
-	share->status = free_blocks(share->machine, share->pass, share->pages, share->nr);
+	share->status = free_blocks(share->machine, share->pass, share->pages, share->allocated, &share->freed);
 	share->free_end = clock_ns();
 	if (share->status && current_cpu.machine_id == share->machine->id)
 		share->error = current_cpu.cpu->error;
@@ -290,11 +309,9 @@ static uint64_t span(const struct share *shares, int threads, bool frees)
 	return end - start;
 }
 
-static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, struct arena_times *times)
+static void split_work(const struct arena *arena, const struct arena_pass *pass, struct share *shares)
 {
-	struct share shares[MAX_THREADS] = { 0 };
 	uint64_t blocks = arena->chunk_pages >> pass->order, done = 0;
-	int status;
 
 	for (int i = 0; i < pass->threads; i++) {
 		uint64_t upto = blocks * (uint64_t)(i + 1) / (uint64_t)pass->threads;
@@ -303,7 +320,13 @@ static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass
 					    .pages = arena->pages + done, .nr = upto - done };
 		done = upto;
 	}
-	times->blocks = blocks;
+}
+
+static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, struct share *shares,
+		    struct arena_times *times)
+{
+	int status;
+
 	run_shares(shares, pass->threads, alloc_share);
 	status = collect(arena->machine, shares, pass->threads);
 	if (status)
@@ -313,45 +336,47 @@ static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass
 	if (!arena->machine->init_on_free)
 		times->dirty_offset = first_dirty(arena, chunk, pass);
 	run_shares(shares, pass->threads, free_share);
+	status = collect(arena->machine, shares, pass->threads);
 	times->free_ns = pass->hot ? 0 : span(shares, pass->threads, true);
-	if (arena->machine->init_on_free)
+	if (!status && arena->machine->init_on_free)
 		times->dirty_offset = first_dirty(arena, chunk, pass);
-	return collect(arena->machine, shares, pass->threads);
+	return status;
 }
 
 int arena_run(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, struct arena_times *times)
 {
+	struct share shares[MAX_THREADS] = { 0 };
 	int status;
 
-	*times = (struct arena_times){ .dirty_offset = UINT64_MAX };
+	*times = (struct arena_times){ .blocks = arena->chunk_pages >> pass->order, .dirty_offset = UINT64_MAX };
+	split_work(arena, pass, shares);
 	open_chunk(arena, chunk);
-	status = run_pass(arena, chunk, pass, times);
-	/* After a failure blocks are scattered over the caller's array: the arena is then only good for deinit. */
-	if (!status)
-		close_chunk(arena, chunk);
+	status = run_pass(arena, chunk, pass, shares, times);
+	for (int i = 0; i < pass->threads; i++)
+		abandon(arena->machine, pass, shares[i].pages, shares[i].freed, shares[i].allocated);
+	close_chunk(arena, chunk);
 	return status;
 }
 
 int arena_latency(struct arena *arena, uint32_t chunk, const struct arena_pass *pass, uint32_t *latency_ns,
 		  uint64_t *count)
 {
-	uint64_t cost = clock_cost_ns();
+	uint64_t cost = clock_cost_ns(), blocks = arena->chunk_pages >> pass->order, freed = 0;
 	int status = 0;
 
-	*count = arena->chunk_pages >> pass->order;
 	open_chunk(arena, chunk);
-	for (uint64_t i = 0; i < *count && !status; i++) {
+	for (*count = 0; *count < blocks && !status; *count += !status) {
 		uint64_t start = clock_ns(), ns;
 
-		status = alloc_block(arena->machine, pass, &arena->pages[i]);
+		status = alloc_block(arena->machine, pass, &arena->pages[*count]);
 		ns = clock_ns() - start;
 		ns = ns > cost ? ns - cost : 0;
-		latency_ns[i] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+		latency_ns[*count] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
 	}
 	if (!status)
-		status = free_blocks(arena->machine, pass, arena->pages, *count);
-	if (!status)
-		close_chunk(arena, chunk);
+		status = free_blocks(arena->machine, pass, arena->pages, *count, &freed);
+	abandon(arena->machine, pass, arena->pages, freed, *count);
+	close_chunk(arena, chunk);
 	return status;
 }
 
@@ -362,7 +387,7 @@ uint64_t arena_roofline(struct arena *arena, uint32_t chunk, const struct clearf
 	size_t nbytes = chunk_size(arena);
 	uint64_t start;
 
-	primitive_dirty(bytes, nbytes, GARBAGE);
+	arena_dirty(arena, chunk);
 	start = clock_ns();
 	for (size_t at = 0; at < nbytes; at += call_bytes) {
 		primitive->zero(bytes + at, nbytes - at < call_bytes ? nbytes - at : call_bytes);

@@ -61,6 +61,8 @@ uint64_t arena_roofline(struct arena *arena, uint32_t chunk, const struct clearf
 /* Lets go of every other page of the arena, in random order: no two free pages are neighbours. */
 void arena_fragment(struct arena *arena, uint64_t seed);
 
+/* Garbage all over the chunk, none of it in a cache: what every measurement begins with. */
+void arena_dirty(struct arena *arena, uint32_t chunk);
 void *arena_chunk_bytes(const struct arena *arena, uint32_t chunk);
 
 /* Nanoseconds that reading the clock takes. */

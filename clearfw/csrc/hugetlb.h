@@ -11,6 +11,7 @@
 struct hugetlb_pool {
 	struct machine *machine;
 	unsigned int order; /* above MAX_PAGE_ORDER: gigantic, from alloc_contig */
+	struct clearfw_lock lock; /* of what follows */
 	uint32_t free_head; /* pfn, or NO_PFN; linked through lru.next */
 	uint64_t nr_free;
 	uint64_t nr_pages; /* huge pages that came from the allocator */

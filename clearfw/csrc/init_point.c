@@ -166,14 +166,19 @@ int init_pages(struct cpu *cpu, enum init_point point, struct page *page, unsign
 	return status ? blame_pages(cpu, status, page, npages) : 0;
 }
 
-/* Asks one strategy for each page in turn; keeps those it passed on at the front and returns how many. */
+/* Asks one strategy for each page in turn; those it passed on change places to the front. Returns how many. */
 static int ask_each(const struct clearfw_strategy *strategy, enum init_point point, struct page **pages, int nr)
 {
 	int left = 0;
 
-	for (int i = 0; i < nr; i++)
-		if (!ask_pages(strategy, point, pages[i], 1))
-			pages[left++] = pages[i];
+	for (int i = 0; i < nr; i++) {
+		struct page *page = pages[i];
+
+		if (ask_pages(strategy, point, page, 1))
+			continue;
+		pages[i] = pages[left];
+		pages[left++] = page;
+	}
 	return left;
 }
 

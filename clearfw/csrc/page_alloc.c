@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* The fast paths as one function each, and what they rarely need kept out of them: a quarter of a pair's time. */
+#define FAST static inline __attribute__((always_inline))
+#define SLOW static __attribute__((noinline))
+
 /* Predicates: include/linux/mm.h and mm/page_alloc.c, 7.3. */
 
 static bool want_init_on_alloc(const struct machine *machine, gfp_t gfp)
@@ -104,25 +108,31 @@ static void destroy_compound_page(struct page *page, unsigned int order)
 	}
 }
 
-static struct page *rmqueue_zone(struct cpu *cpu, struct zone *zone, unsigned int order)
+SLOW struct page *rmqueue_buddy(struct zone *zone, unsigned int order)
+{
+	struct page *page;
+
+	clearfw_lock(&zone->lock);
+	page = buddy_alloc(zone, order);
+	clearfw_unlock(&zone->lock);
+	return page;
+}
+
+FAST struct page *rmqueue_zone(struct cpu *cpu, struct zone *zone, unsigned int order)
 {
 	struct pcp *pcp = &cpu->pcp[zone->type];
 	struct page *page;
 
-	if (pcp_allowed(pcp, order)) {
-		cpu_lists_begin(cpu);
-		page = pcp_alloc(pcp, zone, order);
-		cpu_lists_end(cpu);
-	} else {
-		clearfw_lock(&zone->lock);
-		page = buddy_alloc(zone, order);
-		clearfw_unlock(&zone->lock);
-	}
+	if (!pcp_allowed(pcp, order))
+		return rmqueue_buddy(zone, order);
+	cpu_lists_begin(cpu);
+	page = pcp_alloc(pcp, zone, order);
+	cpu_lists_end(cpu);
 	return page;
 }
 
 /* Zone fallback goes downwards only: HIGHMEM, then NORMAL. */
-static struct page *rmqueue(struct cpu *cpu, unsigned int order, gfp_t gfp)
+FAST struct page *rmqueue(struct cpu *cpu, unsigned int order, gfp_t gfp)
 {
 	struct zone *zones = cpu->machine->zone;
 	struct page *page = NULL;
@@ -132,22 +142,27 @@ static struct page *rmqueue(struct cpu *cpu, unsigned int order, gfp_t gfp)
 	return page ? page : rmqueue_zone(cpu, &zones[ZONE_NORMAL], order);
 }
 
-static void free_to_lists(struct cpu *cpu, struct page *page, unsigned int order)
+SLOW void free_to_buddy(struct zone *zone, struct page *page, unsigned int order)
+{
+	clearfw_lock(&zone->lock);
+	for (uint32_t i = 0; i < 1u << order; i += 1u << MAX_PAGE_ORDER)
+		buddy_free(zone, page + i, order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER);
+	clearfw_unlock(&zone->lock);
+}
+
+FAST void free_to_lists(struct cpu *cpu, struct page *page, unsigned int order)
 {
 	struct zone *zone = &cpu->machine->zone[page->zone];
 	struct pcp *pcp = &cpu->pcp[page->zone];
 
 	page->flags &= ~(uint32_t)PG_head;
-	if (pcp_allowed(pcp, order)) {
-		cpu_lists_begin(cpu);
-		pcp_free(pcp, zone, page, order);
-		cpu_lists_end(cpu);
+	if (!pcp_allowed(pcp, order)) {
+		free_to_buddy(zone, page, order);
 		return;
 	}
-	clearfw_lock(&zone->lock);
-	for (uint32_t i = 0; i < 1u << order; i += 1u << MAX_PAGE_ORDER)
-		buddy_free(zone, page + i, order < MAX_PAGE_ORDER ? order : MAX_PAGE_ORDER);
-	clearfw_unlock(&zone->lock);
+	cpu_lists_begin(cpu);
+	pcp_free(pcp, zone, page, order);
+	cpu_lists_end(cpu);
 }
 
 /* After a failed init: the block goes back as it was taken, so that nobody gets it dirty. */
@@ -177,27 +192,40 @@ static int refuse(struct cpu *cpu, enum clearfw_errno code, uint64_t wanted)
 	return -(int)code;
 }
 
+SLOW int post_alloc_hook(struct cpu *cpu, struct page *page, unsigned int order, gfp_t gfp)
+{
+	int status = 0;
+
+	if (post_alloc_prepare(cpu, page, order, gfp))
+		status = init_pages(cpu, INIT_ALLOC, page, 1u << order);
+	if (status)
+		undo_alloc(cpu, page, order);
+	return status;
+}
+
 /* The block is the caller's once its init has succeeded. */
-static int prep_new_page(struct cpu *cpu, struct page *page, unsigned int order, gfp_t gfp)
+FAST int prep_new_page(struct cpu *cpu, struct page *page, unsigned int order, gfp_t gfp)
 {
 	page->flags |= PG_head;
 	page->order = (uint8_t)order;
+	page->private = 0;
 	if (__builtin_expect(cpu->machine->debug || gfp & (__GFP_ZERO | __GFP_ZEROTAGS), 0)) {
-		if (post_alloc_prepare(cpu, page, order, gfp)) {
-			int status = init_pages(cpu, INIT_ALLOC, page, 1u << order);
+		int status = post_alloc_hook(cpu, page, order, gfp);
 
-			if (status) {
-				undo_alloc(cpu, page, order);
-				return status;
-			}
-		}
-	} else {
-		page->private = 0;
+		if (status)
+			return status;
 	}
 	if (order && gfp & __GFP_COMP)
 		prep_compound_page(cpu, page, order);
 	cpu->stats.allocs++;
 	return 0;
+}
+
+/* __alloc_pages_slowpath(), as far as it goes: what the CPUs hold may merge into a block. */
+SLOW struct page *alloc_slowpath(struct cpu *cpu, unsigned int order, gfp_t gfp)
+{
+	machine_drain(cpu->machine);
+	return rmqueue(cpu, order, gfp);
 }
 
 int machine_alloc(struct machine *machine, unsigned int order, gfp_t gfp, struct page **ret)
@@ -213,12 +241,8 @@ int machine_alloc(struct machine *machine, unsigned int order, gfp_t gfp, struct
 	if (__builtin_expect(cpu->in_init, 0))
 		return refuse(cpu, CLEARFW_EIN_INIT, order);
 	page = rmqueue(cpu, order, gfp);
-	if (__builtin_expect(!page, 0)) {
-		machine_drain(machine);
-		page = rmqueue(cpu, order, gfp);
-		if (!page)
-			return no_memory(cpu, 1ull << order, "block");
-	}
+	if (__builtin_expect(!page, 0) && !(page = alloc_slowpath(cpu, order, gfp)))
+		return no_memory(cpu, 1ull << order, "block");
 	status = prep_new_page(cpu, page, order, gfp);
 	if (__builtin_expect(!status, 1))
 		*ret = page;
@@ -387,7 +411,7 @@ static void undo_free(struct cpu *cpu, struct page *page, unsigned int order)
 		kasan_unpoison_pages(&cpu->machine->kasan, page, order);
 }
 
-static void finish_free(struct cpu *cpu, struct page *page, unsigned int order)
+FAST void finish_free(struct cpu *cpu, struct page *page, unsigned int order)
 {
 	if (page->flags & PG_compound)
 		destroy_compound_page(page, order);
@@ -396,15 +420,16 @@ static void finish_free(struct cpu *cpu, struct page *page, unsigned int order)
 	cpu->stats.frees++;
 }
 
+/* A page in no block at all is on its way to the lists: it stands twice in one list to free. */
 static bool is_free(const struct machine *machine, const struct page *page)
 {
-	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++) {
+	for (unsigned int order = 0; order <= MAX_CONTIG_ORDER; order++) {
 		const struct page *head = &machine->mem_map[page->pfn & ~((1u << order) - 1)];
 
 		if (head->flags & (PG_buddy | PG_pcp | PG_head | PG_bad) && head->order >= order)
 			return head->flags & (PG_buddy | PG_pcp);
 	}
-	return false;
+	return true;
 }
 
 /* Why PAGE is not the head of an allocated block of ORDER. */
@@ -424,7 +449,10 @@ static inline int check_free(struct cpu *cpu, const struct page *page, unsigned 
 {
 	if (__builtin_expect(cpu->in_init, 0))
 		return refuse(cpu, CLEARFW_EIN_INIT, order);
-	if (__builtin_expect((page->flags & (PG_head | PG_buddy | PG_pcp)) != PG_head || page->order != order, 0))
+	/* A pool's huge page goes back to its pool. */
+	if (__builtin_expect((page->flags & (PG_head | PG_buddy | PG_pcp | PG_hugetlb)) != PG_head ||
+				     page->order != order,
+			     0))
 		return bad_free(cpu, page, order);
 	return 0;
 }
@@ -541,10 +569,8 @@ struct page *machine_alloc_raw(struct machine *machine, enum clearfw_zone_type t
 
 void machine_free_raw(struct machine *machine, struct page *page, unsigned int order)
 {
-	struct zone *zone = &machine->zone[page->zone];
-
+	if (page->flags & PG_compound)
+		destroy_compound_page(page, order);
 	page->flags &= ~(uint32_t)PG_head;
-	clearfw_lock(&zone->lock);
-	buddy_free(zone, page, order);
-	clearfw_unlock(&zone->lock);
+	free_to_buddy(&machine->zone[page->zone], page, order);
 }

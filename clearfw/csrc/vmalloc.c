@@ -184,14 +184,17 @@ static uint32_t run_length(const struct vmalloc_area *area, uint32_t first, uint
 /* Said before the kernel says ENOMEM half-way through. */
 static int check_map_count(struct cpu *cpu, const struct vmalloc *vm, const struct vmalloc_area *area)
 {
-	uint64_t need = 2ull * area->nr_runs + 2;
+	/* One for each run, and what is left of the reservation on either side. */
+	uint64_t need = area->nr_runs + 2ull, used;
 
-	if (vm->nr_mappings + need < MAPPINGS_BEFORE_COUNTING ||
-	    count_mappings() + need + MAPPINGS_RESERVED <= vm->max_mappings)
+	if (vm->nr_mappings + need < MAPPINGS_BEFORE_COUNTING)
+		return 0;
+	used = count_mappings() + MAPPINGS_RESERVED;
+	if (used + need <= vm->max_mappings)
 		return 0;
 	clearfw_fail(&cpu->error, CLEARFW_EMAP_COUNT, "vmalloc");
-	cpu->error.wanted = area->nr_runs;
-	cpu->error.found = vm->max_mappings;
+	cpu->error.wanted = need;
+	cpu->error.found = vm->max_mappings > used ? vm->max_mappings - used : 0;
 	return -CLEARFW_EMAP_COUNT;
 }
 
@@ -247,11 +250,18 @@ static int map_area(struct cpu *cpu, struct vmalloc_area *area)
 	return 0;
 }
 
-static void free_area_pages(struct machine *machine, struct vmalloc_area *area)
+/* All are tried; the status is the last failure's. */
+static int free_area_pages(struct machine *machine, const struct vmalloc_area *area)
 {
-	for (uint32_t i = 0; i < area->nr_pages; i++)
-		machine_free(machine, &machine->mem_map[area->pfns[i]], 0);
-	area->nr_pages = 0;
+	int status = 0;
+
+	for (uint32_t i = 0; i < area->nr_pages; i++) {
+		int freed = machine_free(machine, &machine->mem_map[area->pfns[i]], 0);
+
+		if (freed)
+			status = freed;
+	}
+	return status;
 }
 
 /* Exactly once, by whom: KASAN_VMALLOC_INIT in __vmalloc_node_range(), 7.3; `always` is our what-if. */
@@ -338,12 +348,15 @@ static struct vmalloc_area *new_area(struct machine *machine, size_t nbytes, uin
 	return area;
 }
 
-static void delete_area(struct machine *machine, struct vmalloc_area *area)
+static int delete_area(struct machine *machine, struct vmalloc_area *area)
 {
+	int status;
+
 	unlink_area(&machine->vmalloc, area);
-	free_area_pages(machine, area);
+	status = free_area_pages(machine, area);
 	free(area->pfns);
 	free(area);
+	return status;
 }
 
 static int vmalloc_locked(struct cpu *cpu, size_t nbytes, gfp_t gfp, unsigned int flags, struct vmalloc_area **ret)
@@ -397,6 +410,7 @@ int vfree(struct machine *machine, const void *addr)
 {
 	struct cpu *cpu = this_cpu(machine);
 	struct vmalloc_area *area;
+	int status;
 
 	if (!cpu)
 		return -CLEARFW_ESYS;
@@ -407,13 +421,12 @@ int vfree(struct machine *machine, const void *addr)
 	if (area && area->start == (char *)kasan_untagged(addr)) {
 		kasan_poison_vmalloc(&machine->kasan, area->start, area_span(machine, area));
 		unmap_area(machine, area);
-		delete_area(machine, area);
+		status = delete_area(machine, area);
 	} else {
-		area = NULL;
-		clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vfree of %p", addr);
+		status = clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vfree of %p", addr);
 	}
 	pthread_mutex_unlock(&machine->vmalloc.lock);
-	return area ? 0 : -CLEARFW_EVMALLOC;
+	return status;
 }
 
 int vmalloc_reinit(struct machine *machine, struct vmalloc_area *area)

@@ -40,7 +40,10 @@ struct vmalloc {
 
 /* 0 and *area, or negative and cpu->error. GFP as vmalloc() would get it. */
 int vmalloc(struct machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, struct vmalloc_area **area);
-/* ADDR as it was handed out, tag or not. */
+/*
+ * ADDR as it was handed out, tag or not. A page that no strategy clears on free stays allocated: then the status
+ * is that page's, and the area is gone all the same.
+ */
 int vfree(struct machine *machine, const void *addr);
 
 /* The vmalloc init point over an area that exists: what a benchmark repeats. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* KASAN over a RAM of 64 pages, the upper 16 of them HIGHMEM,, and 16 of vmalloc. Around both lies a gap. */
-#define _GNU_SOURCE
 #include "kasan.h"
 
 #include "buddy.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* kmap_local over a RAM of 32 pages, all but the first 4 of them HIGHMEM. */
-#define _GNU_SOURCE
 #include "kmap.h"
 
 #include "buddy.h"

@@ -1,0 +1,21 @@
+"""The command line: one command a file, and only these print."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line: exit status 0 done and good, 1 found wanting, 2 cannot."""
+    try:
+        from clearfw.cli.group import run
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit(_missing(error.name))
+    sys.exit(run())
+
+
+def _missing(module: str) -> int:
+    sys.stderr.write(f"clearfw: the command line needs {module}, which is not installed: pip install 'clearfw[cli]'\n")
+    return 2

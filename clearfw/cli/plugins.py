@@ -1,0 +1,38 @@
+"""`clearfw plugins`: what is installed, its hooks, its status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@plugin_options
+@json_option
+def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | None) -> int:
+    """List what is installed, its hooks and its status."""
+    import attrs
+
+    registry = load_registry(plugin, plugins_dir)
+    if json_path:
+        write_json(
+            json_path,
+            {
+                "schema": "clearfw.plugins/1",
+                "plugins": [attrs.asdict(info) for info in registry.plugins],
+                "strategies": sorted(registry.strategies),
+                "primitives": sorted(registry.primitives),
+                "workloads": sorted(registry.workloads),
+            },
+        )
+    if json_path != "-":
+        from clearfw import report
+
+        console_for(json_path).print(report.plugins(registry))
+    return 0

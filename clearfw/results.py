@@ -1,0 +1,146 @@
+"""Results: what a measurement found, and its JSON form, schema clearfw.bench/1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clearfw.machine import Counters
+    from clearfw.statistics import Ratio, Spread
+
+SCHEMA = "clearfw.bench/1"
+
+
+@attrs.frozen
+class Roofline:
+    """The best primitive over the same memory in the same rounds, with no allocator in the way."""
+
+    order: int | None
+    primitive: str
+    gbps: float
+
+
+@attrs.frozen
+class Latency:
+    """Nanoseconds of single allocations with their clear, from a run of its own."""
+
+    p50_ns: float
+    p99_ns: float
+    max_ns: int
+    count: int
+
+
+@attrs.frozen
+class Skipped:
+    """A strategy that was asked for and cannot do this workload."""
+
+    strategy: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """One row: a strategy with a primitive, on one case of a workload.
+
+    Attributes:
+        primitive, resolved: as asked for ("best"), and which it is for blocks of this order.
+        scene: the machine it ran on, where a workload has several.
+        order: of the blocks; None for all together.
+        bytes: cleared in one sample.
+        rounds, rounds_thrown_out: samples that count, and those of disturbed rounds.
+        gbps: 1e9 bytes a second, at the median.
+        modes_gbps: more than one where the samples fall into groups far apart.
+        baseline: the strategy and primitive that ratio is against: time(baseline) / time(this), above 1 is faster.
+        of_roofline: the share of the roofline reached.
+        dirty_offset: the first byte found dirty, where the strategy did not clear.
+
+    """
+
+    strategy: str
+    primitive: str
+    resolved: str
+    workload: str
+    scene: str
+    order: int | None
+    bytes: int
+    rounds: int
+    rounds_thrown_out: int
+    seconds: Spread
+    gbps: float
+    modes_gbps: tuple[float, ...]
+    baseline: tuple[str, str] | None
+    ratio: Ratio | None
+    of_roofline: float
+    counters: Counters | None
+    latency: Latency | None
+    interpreted: bool
+    peer: bool
+    dirty_offset: int | None
+
+
+@attrs.frozen(kw_only=True)
+class SceneRun:
+    """Everything measured on one machine.
+
+    Attributes:
+        backing, huge_bytes: what the memory really was.
+        rounds: finished ones.
+
+    """
+
+    label: str
+    config: str
+    backing: str
+    huge_bytes: int | None
+    rooflines: tuple[Roofline, ...]
+    results: tuple[Result, ...]
+    skipped: tuple[Skipped, ...]
+    rounds: int
+    interrupted: bool
+
+
+def to_json(runs: list[SceneRun], environment: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document that `clearfw bench --json` writes."""
+    rooflines = [roofline for run in runs for roofline in run.rooflines]
+    return {
+        "schema": SCHEMA,
+        "environment": dict(environment),
+        "config": dict(config),
+        "roofline": _roofline(rooflines[0]) if rooflines else None,
+        "scenes": [_scene(run) for run in runs],
+        "results": [_result(result) for run in runs for result in run.results],
+    }
+
+
+def _roofline(roofline: Roofline) -> dict[str, Any]:
+    return {"primitive": roofline.primitive, "gbps": roofline.gbps}
+
+
+def _scene(run: SceneRun) -> dict[str, Any]:
+    return {
+        "scene": run.label,
+        "machine": run.config,
+        "backing": run.backing,
+        "huge_bytes": run.huge_bytes,
+        "rounds": run.rounds,
+        "interrupted": run.interrupted,
+        "rooflines": [attrs.asdict(roofline) for roofline in run.rooflines],
+        "skipped": [attrs.asdict(skipped) for skipped in run.skipped],
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    baseline = None
+    if result.ratio is not None:
+        strategy, primitive = result.baseline or ("", "")
+        ratio = attrs.asdict(result.ratio)
+        baseline = {"strategy": strategy, "primitive": primitive, **ratio, "ci95": list(result.ratio.ci95)}
+    return {
+        **attrs.asdict(result, filter=attrs.filters.exclude("ratio", "baseline")),
+        "modes_gbps": list(result.modes_gbps),
+        "baseline": baseline,
+    }

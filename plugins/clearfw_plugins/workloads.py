@@ -1,0 +1,19 @@
+"""The four workloads that `clearfw bench` has from the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clearfw import hookimpl
+from clearfw.workloads import Churn, Hugetlb, Orders, Vmalloc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clearfw.workloads import Workload
+
+
+@hookimpl
+def clearfw_workloads() -> Sequence[Workload]:
+    """Return them, the headline first."""
+    return [Hugetlb(), Orders(), Churn(), Vmalloc()]
