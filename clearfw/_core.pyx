@@ -103,7 +103,7 @@ cdef extern from "memory.h" nogil:
         size_t lowmem
         char *direct
         clearfw_backing backing
-    int memory_populate(memory *memory, clearfw_error *err)
+    int memory_populate(memory *memory, clearfw_backing asked, clearfw_error *err)
     int64_t memory_huge_bytes(const memory *memory)
 
 cdef extern from "kasan.h" nogil:
@@ -1137,7 +1137,7 @@ cdef class CoreMachine:
         cdef int status
         c_memset(&error, 0, sizeof(error))
         with nogil:
-            status = memory_populate(&machine.memory, &error)
+            status = memory_populate(&machine.memory, machine.config.backing, &error)
         if status:
             raise _core_error(&error, "")
 

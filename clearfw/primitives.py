@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import random
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,8 +16,10 @@ from clearfw.config import Config
 from clearfw.host import cpu_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import numpy as np
 
     from clearfw.strategies import Primitive
 
@@ -107,18 +110,8 @@ def _save(path: Path, measured: Calibration) -> None:
 def _measure() -> Calibration:
     import numpy as np
 
-    machine = _core.CoreMachine()
-    machine._boot(_ARENA)  # noqa: SLF001  bare memory: no strategy, hence no Machine
-    machine.populate()
-    orders = range(_core.MAX_ORDER + 1)
     names = supported()
-    arena = _core.Arena(machine, _CHUNK_NBYTES)
-    ns = np.array(
-        [[[_once(arena, turn, name, order) for turn in range(_ROUNDS)] for order in orders] for name in names]
-    )
-    arena.close()
-    machine._destroy()  # noqa: SLF001
-    gbps = _CHUNK_NBYTES / np.median(ns, axis=2)
+    gbps = _CHUNK_NBYTES / np.median(_sample(names), axis=0)
     winner = int(np.argmax(gbps[:, -1]))
     # A lead within the noise is none: then the winner of the largest size serves the smaller one too.
     tied = gbps[winner] > gbps.max(axis=0) * (1 - _NOISE)
@@ -126,5 +119,19 @@ def _measure() -> Calibration:
     return Calibration(best, {name: tuple(row.round(2).tolist()) for name, row in zip(names, gbps, strict=True)})
 
 
-def _once(arena: _core.Arena, turn: int, name: str, order: int) -> int:
-    return arena.roofline(turn % arena.nchunks, name, 4096 << order)
+def _sample(names: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return nanoseconds by round, name and order; interleaved, so that the host's moods hit all alike."""
+    import numpy as np
+
+    cells = [(row, order) for row in range(len(names)) for order in range(_core.MAX_ORDER + 1)]
+    ns = np.empty((_ROUNDS, len(names), _core.MAX_ORDER + 1))
+    machine = _core.CoreMachine()
+    machine._boot(_ARENA)  # noqa: SLF001  bare memory: no strategy, hence no Machine
+    machine.populate()
+    with _core.Arena(machine, _CHUNK_NBYTES) as arena:
+        for turn in range(_ROUNDS):
+            random.Random(turn).shuffle(cells)  # noqa: S311
+            for place, (row, order) in enumerate(cells):
+                ns[turn, row, order] = arena.roofline(place % arena.nchunks, names[row], 4096 << order)
+    machine._destroy()  # noqa: SLF001
+    return ns

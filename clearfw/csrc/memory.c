@@ -122,8 +122,10 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 		status = try_backing(memory, BACKING_THP, err);
 	if (status) {
 		memory_deinit(memory);
-		if (config->backing == BACKING_HUGETLB && err)
-			err->code = CLEARFW_EBACKING;
+		if (config->backing == BACKING_HUGETLB)
+			return clearfw_fail(err, CLEARFW_EBACKING,
+					    "%zu huge pages of 2 MiB wanted, the pool has fewer free: vm.nr_hugepages",
+					    (size_t)(config->memory / HUGE_BYTES));
 	}
 	return status;
 }
@@ -144,21 +146,33 @@ static int populate(void *start, size_t nbytes, struct clearfw_error *err)
 	return 0;
 }
 
-int memory_populate(struct memory *memory, struct clearfw_error *err)
+/* shmem_enabled=never gives small pages even when advised; collapsing works all the same. */
+static int collapse(struct memory *memory, bool asked_for, struct clearfw_error *err)
+{
+	if (!madvise(memory->direct, memory->lowmem / HUGE_BYTES * HUGE_BYTES, MADV_COLLAPSE) ||
+	    memory_huge_bytes(memory) != 0)
+		return 0;
+	if (asked_for)
+		return clearfw_fail(err, CLEARFW_EBACKING, "backing=thp, and the host kernel collapses no huge page");
+	memory->backing = BACKING_BASE;
+	return 0;
+}
+
+int memory_populate(struct memory *memory, enum clearfw_backing asked, struct clearfw_error *err)
 {
 	int status = populate(memory->direct, memory->lowmem, err);
 
 	if (!status)
 		status = populate(memory->highmem, memory->nbytes - memory->lowmem, err);
-	/* shmem_enabled=never gives small pages even when advised; collapsing works all the same. */
 	if (!status && memory->backing == BACKING_THP)
-		madvise(memory->direct, memory->lowmem / HUGE_BYTES * HUGE_BYTES, MADV_COLLAPSE);
+		status = collapse(memory, asked == BACKING_THP, err);
 	return status;
 }
 
 int64_t memory_huge_bytes(const struct memory *memory)
 {
-	static const char *const kinds[] = { "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:" };
+	static const char *const kinds[] = { "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:",
+					     "Private_Hugetlb:" };
 	size_t start, end, direct = (size_t)memory->direct;
 	unsigned long long kib;
 	char line[512], kind[64];

@@ -22,8 +22,11 @@ struct memory {
 int memory_init(struct memory *memory, const struct clearfw_config *config, struct clearfw_error *err);
 void memory_deinit(struct memory *memory);
 
-/* Faults everything in, and collapses it where the backing is THP. */
-int memory_populate(struct memory *memory, struct clearfw_error *err);
+/*
+ * Faults everything in, and collapses it where the backing is THP. Where that cannot be
+ * done, BACKING_AUTO settles for base pages, and a backing ASKED for by name is an error.
+ */
+int memory_populate(struct memory *memory, enum clearfw_backing asked, struct clearfw_error *err);
 
 /* Bytes mapped by huge pages, read back from /proc/self/smaps; -1 where it cannot be read. */
 int64_t memory_huge_bytes(const struct memory *memory);

@@ -2,6 +2,7 @@
 #include "vmalloc.h"
 
 #include "page_alloc.h"
+#include "vmap.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,37 +11,6 @@
 #include <sys/mman.h>
 
 #define VMALLOC_MIN_BYTES (256ul << 20)
-/* Asking the kernel how many mappings the process has takes milliseconds: only above this many of ours. */
-#define MAPPINGS_BEFORE_COUNTING 16384
-/* Of vm.max_map_count, for the rest of the process. */
-#define MAPPINGS_RESERVED 1024
-
-static uint64_t read_max_map_count(void)
-{
-	unsigned long long count = 65530; /* DEFAULT_MAX_MAP_COUNT */
-	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-
-	if (file) {
-		if (fscanf(file, "%llu", &count) != 1)
-			count = 65530;
-		fclose(file);
-	}
-	return count;
-}
-
-static uint64_t count_mappings(void)
-{
-	FILE *file = fopen("/proc/self/maps", "re");
-	uint64_t lines = 0;
-	int c;
-
-	if (!file)
-		return 0;
-	while ((c = getc(file)) != EOF)
-		lines += c == '\n';
-	fclose(file);
-	return lines;
-}
 
 /* Room for twice the memory, so that guard pages and fragmentation do not end it early. */
 static int reserve_area(struct machine *machine, struct clearfw_error *err)
@@ -61,13 +31,8 @@ static int reserve_area(struct machine *machine, struct clearfw_error *err)
 	}
 	vm->start = start;
 	vm->nbytes = nbytes;
-	vm->max_mappings = read_max_map_count();
+	vm->max_mappings = vmap_max_mappings();
 	return 0;
-}
-
-static size_t area_span(const struct machine *machine, const struct vmalloc_area *area)
-{
-	return (size_t)area->nr_pages << machine->page_shift;
 }
 
 /* First fit by address, a guard page behind each area (alloc_vmap_area()). */
@@ -75,13 +40,13 @@ static int place_area(struct machine *machine, struct vmalloc_area *area, size_t
 {
 	struct vmalloc *vm = &machine->vmalloc;
 	struct vmalloc_area **link = &vm->areas;
-	size_t page = machine_page_size(machine), span = area_span(machine, area) + page;
+	size_t page = machine_page_size(machine), span = vmap_span(machine, area) + page;
 	uintptr_t at = ((uintptr_t)vm->start + align - 1) & ~(align - 1);
 
 	for (; *link; link = &(*link)->next) {
 		if ((uintptr_t)(*link)->start >= at + span)
 			break;
-		at = (uintptr_t)(*link)->start + area_span(machine, *link) + page;
+		at = (uintptr_t)(*link)->start + vmap_span(machine, *link) + page;
 		at = (at + align - 1) & ~(align - 1);
 	}
 	if (at + span > (uintptr_t)vm->start + vm->nbytes)
@@ -106,7 +71,7 @@ static struct vmalloc_area *find_area(const struct machine *machine, const void 
 	const char *at = kasan_untagged(addr);
 
 	for (struct vmalloc_area *area = machine->vmalloc.areas; area; area = area->next)
-		if (at >= area->start && at < area->start + area_span(machine, area))
+		if (at >= area->start && at < area->start + vmap_span(machine, area))
 			return area;
 	return NULL;
 }
@@ -163,91 +128,6 @@ static void add_huge_pages(struct machine *machine, struct vmalloc_area *area, u
 		return;
 	while (npages - area->nr_pages >= 1u << order && add_block(machine, area, order, gfp, &status))
 		area->huge_pages = area->nr_pages;
-}
-
-static void count_runs(struct vmalloc_area *area)
-{
-	area->nr_runs = 0;
-	for (uint32_t i = 0; i < area->nr_pages; i++)
-		area->nr_runs += !i || area->pfns[i] != area->pfns[i - 1] + 1;
-}
-
-static uint32_t run_length(const struct vmalloc_area *area, uint32_t first, uint32_t max)
-{
-	uint32_t n = 1;
-
-	while (n < max && first + n < area->nr_pages && area->pfns[first + n] == area->pfns[first] + n)
-		n++;
-	return n;
-}
-
-/* Said before the kernel says ENOMEM half-way through. */
-static int check_map_count(struct cpu *cpu, const struct vmalloc *vm, const struct vmalloc_area *area)
-{
-	/* One for each run, and what is left of the reservation on either side. */
-	uint64_t need = area->nr_runs + 2ull, used;
-
-	if (vm->nr_mappings + need < MAPPINGS_BEFORE_COUNTING)
-		return 0;
-	used = count_mappings() + MAPPINGS_RESERVED;
-	if (used + need <= vm->max_mappings)
-		return 0;
-	clearfw_fail(&cpu->error, CLEARFW_EMAP_COUNT, "vmalloc");
-	cpu->error.wanted = need;
-	cpu->error.found = vm->max_mappings > used ? vm->max_mappings - used : 0;
-	return -CLEARFW_EMAP_COUNT;
-}
-
-static void unmap_area(struct machine *machine, struct vmalloc_area *area)
-{
-	mmap(area->start, area_span(machine, area), PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	page_table_unmap(&machine->vmalloc.table, area->start, area_span(machine, area));
-	machine->vmalloc.nr_mappings -= area->nr_runs;
-}
-
-static bool map_run(struct machine *machine, const struct vmalloc_area *area, uint32_t first, uint32_t npages)
-{
-	struct page_table *table = &machine->vmalloc.table;
-	unsigned int shift = machine->page_shift;
-	char *at = area->start + ((size_t)first << shift);
-
-	if (mmap(at, (size_t)npages << shift, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
-		 (off_t)area->pfns[first] << shift) == MAP_FAILED)
-		return false;
-	for (uint32_t i = 0; i < npages;) {
-		bool huge = first + i < area->huge_pages;
-
-		if (!page_table_map(table, at + ((size_t)i << shift), area->pfns[first + i], huge))
-			return false;
-		i += huge ? page_table_huge_pages(table) : 1;
-	}
-	return true;
-}
-
-static int map_area(struct cpu *cpu, struct vmalloc_area *area)
-{
-	struct machine *machine = cpu->machine;
-	int status;
-
-	count_runs(area);
-	status = check_map_count(cpu, &machine->vmalloc, area);
-	if (status)
-		return status;
-	machine->vmalloc.nr_mappings += area->nr_runs;
-	for (uint32_t first = 0; first < area->nr_pages;) {
-		uint32_t n = run_length(area, first, area->nr_pages);
-
-		if (!map_run(machine, area, first, n)) {
-			int sys_errno = errno;
-
-			unmap_area(machine, area);
-			errno = sys_errno;
-			return clearfw_fail(&cpu->error, CLEARFW_ESYS, "mapping a vmalloc area");
-		}
-		first += n;
-	}
-	return 0;
 }
 
 /* All are tried; the status is the last failure's. */
@@ -315,14 +195,14 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 	cpu->vmalloc_inits = false;
 	if (status)
 		return status;
-	status = map_area(cpu, area);
+	status = vmap_area(cpu, area);
 	if (status)
 		return status;
 	status = unpoison_and_init(cpu, area, init);
 	if (status) {
 		struct clearfw_error error = cpu->error;
 
-		unmap_area(machine, area);
+		vunmap_area(machine, area);
 		cpu->error = error;
 	}
 	return status;
@@ -419,8 +299,8 @@ int vfree(struct machine *machine, const void *addr)
 	pthread_mutex_lock(&machine->vmalloc.lock);
 	area = find_area(machine, addr);
 	if (area && area->start == (char *)kasan_untagged(addr)) {
-		kasan_poison_vmalloc(&machine->kasan, area->start, area_span(machine, area));
-		unmap_area(machine, area);
+		kasan_poison_vmalloc(&machine->kasan, area->start, vmap_span(machine, area));
+		vunmap_area(machine, area);
 		status = delete_area(machine, area);
 	} else {
 		status = clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vfree of %p", addr);
@@ -465,7 +345,7 @@ unsigned int vmalloc_run(struct machine *machine, const void *addr, unsigned int
 		return 0;
 	index = (uint32_t)(((const char *)kasan_untagged(addr) - area->start) >> machine->page_shift);
 	*first = &machine->mem_map[area->pfns[index]];
-	return run_length(area, index, max);
+	return vmap_run_length(area, index, max);
 }
 
 void vmalloc_init(struct vmalloc *vm)
@@ -502,7 +382,7 @@ static const char *area_is_valid(struct machine *machine, const struct vmalloc_a
 		if (page_table_walk(&machine->vmalloc.table, at) != area->pfns[i])
 			return "the page table and a vmalloc area disagree";
 	}
-	if (area->next && area->start + area_span(machine, area) >= area->next->start)
+	if (area->next && area->start + vmap_span(machine, area) >= area->next->start)
 		return "vmalloc areas overlap, or lack a guard page";
 	return NULL;
 }

@@ -228,7 +228,7 @@ static inline void clear_highpage_kasan_tagged(struct page *page)
 
 /* Context: an init point may run in atomic context, where neither of these is allowed. */
 #define might_sleep() (clearfw_core->might_sleep("might_sleep"))
-#define cond_resched() (clearfw_core->might_sleep("cond_resched"), 0)
+#define cond_resched() ({ (clearfw_core->might_sleep)("cond_resched"); 0; })
 
 #define WARN_ON(condition)                                                \
 	({                                                                \

@@ -1,0 +1,85 @@
+"""What the benchmarks share: a clock that only C moves, ratios taken in rounds, machines that can be skipped.
+
+clearfw is imported in a benchmark's setup and not before, so that the suite loads on any commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import statistics
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    # From one turn to the nanoseconds it took.
+    Run = Callable[[int], float]
+
+MIB = 1 << 20
+ROUNDS = 15
+
+# What a commit or a host may lack, besides whole modules, functions and parameters.
+_LACKING = (
+    "BackingError",
+    "MemoryLimitError",
+    "NoCompilerError",
+    "OutOfMemoryError",
+    "UnknownPrimitiveError",
+    "UnknownStrategyError",
+    "UnsupportedError",
+)
+
+
+class Clock:
+    """Seconds that were reported to it: as a benchmark's `timer`, nothing else counts."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def add(self, ns: float, count: int = 1) -> None:
+        """Move on by one of COUNT equal parts of NS nanoseconds."""
+        self.seconds += ns * 1e-9 / count
+
+    def __call__(self) -> float:
+        """Return the seconds so far."""
+        return self.seconds
+
+
+clock = Clock()
+
+
+@contextlib.contextmanager
+def skipping() -> Iterator[None]:
+    """Skip the benchmark whose setup this is where the commit or the host lacks what it needs."""
+    try:
+        from clearfw import errors
+    except ImportError as error:
+        raise NotImplementedError(str(error)) from error
+    lacking = [getattr(errors, name) for name in _LACKING if hasattr(errors, name)]
+    try:
+        yield
+    except (ImportError, AttributeError, TypeError, *lacking) as error:
+        raise NotImplementedError(str(error)) from error
+
+
+def boot(cmdline: str, stack: str | Iterable[object]) -> Any:  # noqa: ANN401  Machine is not imported here
+    """Return a machine with all of its memory faulted in; call it within skipping()."""
+    from clearfw import Machine
+
+    machine = Machine.boot(cmdline, stack=stack)
+    machine.populate()
+    return machine
+
+
+def ratio(this: Run, baseline: Run, rounds: int = ROUNDS) -> float:
+    """Return the median of time(this) / time(baseline), taken round by round, in random order within a round.
+
+    A round is thrown out when its baseline took a quarter longer than the median of them.
+    """
+    order = random.Random(0)  # noqa: S311
+    taken: list[dict[Run, float]] = []
+    for turn in range(rounds):
+        taken.append({run: run(turn) for run in order.sample((this, baseline), 2)})
+    limit = 1.25 * statistics.median(times[baseline] for times in taken)
+    return statistics.median(times[this] / times[baseline] for times in taken if times[baseline] <= limit)
