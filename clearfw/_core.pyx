@@ -89,11 +89,12 @@ cdef extern from "config.h" nogil:
 cdef extern from "gfp.h" nogil:
     ctypedef uint32_t gfp_t
     enum:
-        GFP_KERNEL
+        GFP_KERNEL, __GFP_ZERO
 
 cdef extern from "stats.h" nogil:
     struct clearfw_stats:
         uint64_t allocs, frees, inits, pages, clear_calls, cleared_pages, integrated_pages, memsets
+        uint64_t memset_bytes
         uint64_t fences, kmaps, page_walks, kasan_reports, poison_reports, bad_pages, sleeps, warnings
         uint64_t longest_clear
 
@@ -245,6 +246,9 @@ cdef extern from "arena.h" nogil:
     int vmalloc_time(c_machine *machine, vmalloc_area *area, uint64_t *ns, bint *clean)
     int dispatch_time(c_machine *machine, uint64_t rounds, uint64_t *ns)
     int pairs_time(c_machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
+
+cdef extern from "fault.h" nogil:
+    int fault_report_to(int fd)
 
 cdef extern from "core_names.h" nogil:
     const char *core_event_name(int event)
@@ -948,8 +952,8 @@ cdef class CoreMachine:
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
-        # Only a long clear is worth letting other threads run.
-        if order > 3:
+        # Only a long clear is worth letting other threads run: it costs more than the allocation.
+        if order > 3 and (machine.debug or flags & __GFP_ZERO):
             with nogil:
                 status = machine_alloc(machine, order, flags, &head)
         else:
@@ -990,7 +994,7 @@ cdef class CoreMachine:
         if pages.exports:
             pages._check_idle(f"the block at pfn {pages.pfn:#x}")
         pages.freed = True
-        if pages.order > 3:
+        if pages.order > 3 and machine.debug:
             with nogil:
                 status = machine_free(machine, pages.head, pages.order)
         else:
@@ -1530,3 +1534,10 @@ def vmalloc_to_page(uintptr_t address) -> PageRange:
     if found == NULL:
         raise errors.FaultError(f"no vmalloc page at {address:#x}", address)
     return _page_range(machine, found, 1)
+
+
+def report_faults_to(int fd):
+    """Have a SIGSEGV or SIGBUS of this process write a line to FD that tells what was touched, before it ends it."""
+    cdef int error = fault_report_to(fd)
+    if error:
+        raise errors.SystemCallError(f"sigaction for faults: {strerror(error).decode()}", error)

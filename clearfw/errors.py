@@ -108,6 +108,10 @@ class KasanError(StrategyError):
     """A strategy's kasan_disable_current() and kasan_enable_current() do not pair."""
 
 
+class CoherenceError(StrategyError):
+    """A strategy returned before its non-temporal stores were visible to all."""
+
+
 class InitContextError(StrategyError):
     """A strategy allocated or freed inside an init point."""
 
@@ -239,6 +243,7 @@ class CoreErrno(enum.IntEnum):
     EBUSY = enum.auto()
     ESYS = enum.auto()
     ESUPPORT = enum.auto()
+    EINCOHERENT = enum.auto()
 
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
@@ -284,6 +289,10 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EKASAN_DEPTH: (
         KasanError,
         "{stack!r} returned with another KASAN depth: pair kasan_disable_current() with its enable",
+    ),
+    CoreErrno.EINCOHERENT: (
+        CoherenceError,
+        "{stack!r} returned before its clears were visible to all: clear_page_make_coherent() comes first",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

@@ -31,7 +31,7 @@ class Counters:
         pages: pages those init points were given.
         clear_calls, cleared_pages: primitive calls by strategies, and the pages they covered.
         integrated_pages: pages that hw_tags' integrated init cleared, with no strategy asked.
-        memsets: memset() calls by strategies.
+        memsets, memset_bytes: memset() calls by strategies, and what they were asked to write.
         fences: fences after non-temporal stores.
         kmaps: kmap_local_page() calls for HIGHMEM pages.
         page_walks: vmalloc_to_page() walks.
@@ -52,6 +52,7 @@ class Counters:
     cleared_pages: int
     integrated_pages: int
     memsets: int
+    memset_bytes: int
     fences: int
     kmaps: int
     page_walks: int

@@ -26,6 +26,7 @@ enum clearfw_errno {
 	CLEARFW_EBUSY,	      /* in use */
 	CLEARFW_ESYS,	      /* a system call failed: see sys_errno and detail */
 	CLEARFW_ESUPPORT,     /* this machine cannot do it */
+	CLEARFW_EINCOHERENT,  /* an init point returned with non-temporal stores under way */
 };
 
 struct clearfw_error {

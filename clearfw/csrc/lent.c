@@ -26,7 +26,12 @@ static void clear_pages_incoherent(void *addr, unsigned int npages)
 {
 	struct cpu *cpu = cpu_here();
 
-	begin_clear(cpu, npages)->zero(addr, (size_t)npages << cpu->machine->page_shift);
+	const struct clearfw_primitive *primitive = begin_clear(cpu, npages);
+
+	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
+	/* Until clear_page_make_coherent(), which is to come before the init point returns. */
+	if (primitive->fence && !cpu->violation)
+		cpu->violation = CLEARFW_EINCOHERENT;
 }
 
 void lent_clear_pages(void *addr, unsigned int npages)
@@ -47,6 +52,8 @@ static void clear_page_make_coherent(void)
 	struct cpu *cpu = cpu_here();
 	const struct clearfw_primitive *const *primitive = cpu->machine->primitive;
 
+	if (cpu->violation == CLEARFW_EINCOHERENT)
+		cpu->violation = 0;
 	for (int size = 0; size < NR_PRIMITIVE_SIZES; size++)
 		if (primitive[size]->fence) {
 			primitive[size]->fence();
@@ -63,6 +70,7 @@ void *lent_memset(void *addr, int c, size_t nbytes)
 	bool suppressed = cpu->kasan_depth && kasan->mode != KASAN_HW_TAGS;
 
 	cpu->stats.memsets++;
+	cpu->stats.memset_bytes += nbytes;
 	if (kasan->mode == KASAN_OFF)
 		return memset(addr, c, nbytes);
 	if (!suppressed && !kasan_check_write(kasan, addr, nbytes, &cpu->kasan_report)) {

@@ -14,6 +14,7 @@
 	X(cleared_pages)    /* pages those calls covered */                           \
 	X(integrated_pages) /* pages cleared by hw_tags' integrated init, no strategy */ \
 	X(memsets)	    /* memset() calls by strategies */                        \
+	X(memset_bytes)	    /* what they were asked to write */                       \
 	X(fences)	    /* fences after non-temporal stores */                    \
 	X(kmaps)	    /* kmap_local_page() of HIGHMEM pages */                  \
 	X(page_walks)	    /* vmalloc_to_page() walks */                             \
