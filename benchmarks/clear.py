@@ -45,6 +45,12 @@ class _Chunks:
 
 
 @functools.cache
+def _warm_chunks(strategy: str, primitive: str, order: int) -> _Chunks:
+    chunks = _chunks(strategy, primitive, order)
+    chunks.run(0, order)
+    return chunks
+
+
 def _chunks(strategy: str, primitive: str, order: int) -> _Chunks:
     if strategy == "s390_memset" and primitive != "stosb":
         msg = "s390_memset brings its own instructions: once is enough"
@@ -74,7 +80,7 @@ class Clear:
     def setup(self, strategy: str, primitive: str, order: int) -> None:
         """Boot once a process."""
         with skipping():
-            self.chunks = _chunks(strategy, primitive, order)
+            self.chunks = _warm_chunks(strategy, primitive, order)
         self.turn = 0
 
     def time_page(self, strategy: str, primitive: str, order: int) -> None:  # noqa: ARG002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import statistics
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,20 @@ def _native(passing: int) -> Any:  # noqa: ANN401
     """Return a machine whose stack is PASSING strategies that pass on, and one that claims."""
     from clearfw import NativeStrategy
 
-    passes_on = STRATEGIES / "passes_on.c"
-    stack = [NativeStrategy(f"passes_on_{i}", passes_on, "") for i in range(passing)]
-    return boot("memory=4M", [*stack, NativeStrategy("claims", STRATEGIES / "claims.c", "")])
+    with tempfile.TemporaryDirectory() as directory:
+        copies = [_copy(Path(directory), i) for i in range(passing)]
+        stack = [NativeStrategy(copy.stem, copy, "") for copy in copies]
+        machine = boot("memory=4M", [*stack, NativeStrategy("claims", STRATEGIES / "claims.c", "")])
+    machine.time_dispatch(CALLS)
+    return machine
+
+
+def _copy(directory: Path, index: int) -> Path:
+    # Another source, another shared object: one function called ten times in a row is not what a stack is, and
+    # leaves the processor no way to predict where the chain ends.
+    copy = directory / f"passes_on_{index}.c"
+    copy.write_text(f"/* {index} */\n{(STRATEGIES / 'passes_on.c').read_text()}")
+    return copy
 
 
 @functools.cache

@@ -71,6 +71,7 @@ cdef extern from "config.h" nogil:
         KMAP_STRICT, KMAP_PRICED
     struct clearfw_config:
         uint64_t memory
+        uint64_t alias
         uint64_t highmem
         uint32_t page_shift
         clearfw_backing backing
@@ -247,6 +248,14 @@ cdef extern from "arena.h" nogil:
     int dispatch_time(c_machine *machine, uint64_t rounds, uint64_t *ns)
     int pairs_time(c_machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
 
+cdef extern from "witness.h" nogil:
+    struct c_witness "witness":
+        uint64_t asked
+        uint64_t touched
+        uint64_t pfn
+    const clearfw_strategy witness_strategy
+    void witness_take(c_witness *seen)
+
 cdef extern from "fault.h" nogil:
     int fault_report_to(int fd)
 
@@ -365,6 +374,13 @@ def load_strategy(str path) -> NativeStrategyHandle:
     _check_abi(path, strategy.abi, strategy.size, sizeof(clearfw_strategy))
     # The one thing the core writes into a strategy: where its table of functions is.
     (<const clearfw_core **>strategy.core)[0] = &clearfw_core_table
+    handle = _handle(strategy)
+    if not handle.points:
+        raise errors.AbiError(f"{path} implements no init point: give CLEARFW_STRATEGY() at least one function")
+    return handle
+
+
+cdef NativeStrategyHandle _handle(const clearfw_strategy *strategy):
     cdef NativeStrategyHandle handle = NativeStrategyHandle.__new__(NativeStrategyHandle)
     handle.strategy = strategy
     handle.name = strategy.name.decode()
@@ -372,9 +388,19 @@ def load_strategy(str path) -> NativeStrategyHandle:
         point for where, point in enumerate(POINTS) if strategy_has_point(strategy, <init_point><int>where)
     )
     handle.bulk = strategy.init_bulk != NULL
-    if not handle.points:
-        raise errors.AbiError(f"{path} implements no init point: give CLEARFW_STRATEGY() at least one function")
     return handle
+
+
+def witness() -> NativeStrategyHandle:
+    """Return the strategy for the end of a stack under test: it claims all, and sees what was passed on to it."""
+    return _handle(&witness_strategy)
+
+
+def take_witness() -> dict:
+    """Return what the witness saw since the last call: times asked, how often memory was touched, and at which pfn."""
+    cdef c_witness seen
+    witness_take(&seen)
+    return seen
 
 
 cdef dict _loaded_primitives = {}
@@ -895,6 +921,7 @@ cdef class CoreMachine:
         c_memset(&c, 0, sizeof(c))
         c_memset(&error, 0, sizeof(error))
         c.memory = config.memory
+        c.alias = config.alias
         c.highmem = config.highmem
         c.page_shift = config.page_shift
         c.backing = <clearfw_backing><int>_BACKINGS.index(config.backing)
@@ -952,7 +979,7 @@ cdef class CoreMachine:
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
-        # Only a long clear is worth letting other threads run: it costs more than the allocation.
+        # Letting other threads run costs more than an allocation: only a long clear is worth it.
         if order > 3 and (machine.debug or flags & __GFP_ZERO):
             with nogil:
                 status = machine_alloc(machine, order, flags, &head)
@@ -1175,6 +1202,45 @@ cdef class CoreMachine:
     def init_on_free(self) -> bool:
         """The static key as decided at boot: page_poison turns it off."""
         return self.require().init_on_free
+
+    def fill(self, unsigned char byte, uint32_t pfn=0, npages=None):
+        """Set every byte of NPAGES pages (all, if not given) from PFN on, whoever has them."""
+        cdef c_machine *machine = self.require()
+        cdef size_t count = self._page_range(pfn, npages)
+        cdef size_t done = 0
+        cdef size_t n
+        # Lowmem and HIGHMEM are not adjacent in the core's view.
+        while done < count:
+            n = self._same_zone(pfn + done, count - done)
+            c_memset(machine_page_bytes(machine, machine.mem_map + pfn + done), byte, n << machine.page_shift)
+            done += n
+
+    def first_not(self, unsigned char byte, uint32_t pfn=0, npages=None):
+        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None."""
+        cdef c_machine *machine = self.require()
+        cdef size_t count = self._page_range(pfn, npages)
+        cdef size_t done = 0
+        cdef size_t n
+        cdef size_t where = 0
+        cdef unsigned char *bytes
+        while done < count:
+            n = self._same_zone(pfn + done, count - done)
+            bytes = <unsigned char *>machine_page_bytes(machine, machine.mem_map + pfn + done)
+            if not primitive_is_filled(bytes, n << machine.page_shift, byte, &where):
+                return (pfn + done + (where >> machine.page_shift), where & ((1 << machine.page_shift) - 1), bytes[where])
+            done += n
+        return None
+
+    cdef size_t _page_range(self, uint32_t pfn, npages) except? 0:
+        cdef c_machine *machine = self.require()
+        cdef size_t count = machine.nr_pages - pfn if npages is None else npages
+        if pfn > machine.nr_pages or count > machine.nr_pages - pfn:
+            raise IndexError(f"pfn {pfn:#x} and {count} pages from there, of {machine.nr_pages}")
+        return count
+
+    cdef size_t _same_zone(self, uint32_t pfn, size_t count):
+        cdef size_t lowmem = self.c.memory.lowmem >> self.c.page_shift
+        return lowmem - pfn if pfn < lowmem and count > lowmem - pfn else count
 
     def drain(self):
         """Give all per-CPU lists back to the buddy."""

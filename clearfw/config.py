@@ -149,6 +149,12 @@ def _check_highmem(config: "Config", attribute: _Attribute, value: int) -> None:
         _refuse(attribute, value, f"no lowmem would remain of memory={format_size(config.memory)}, give less")
 
 
+def _check_alias(config: "Config", attribute: _Attribute, value: int) -> None:
+    _check_whole_pages(config, attribute, value)
+    if value and config.highmem:
+        _refuse(attribute, value, "HIGHMEM cannot be aliased, leave highmem= out")
+
+
 def _check_primitive(_: "Config", attribute: _Attribute, value: object) -> None:
     if not isinstance(value, str) or len(value.split()) != 1 or value != value.strip():
         _refuse(attribute, repr(value), "give the name of a primitive, without spaces")
@@ -161,6 +167,7 @@ class Config:
     Attributes:
         page_size: bytes, 4, 16 or 64 KiB.
         memory: bytes in all, HIGHMEM included.
+        alias: above 0, only so many real bytes, mapped again and again over all of memory: cheap room for huge blocks.
         highmem: bytes of it that make up ZONE_HIGHMEM; above 0 means CONFIG_HIGHMEM=y.
         backing: the pages of the host that hold it.
         init_on_alloc, init_on_free, page_poison: as the kernel's parameters.
@@ -177,6 +184,7 @@ class Config:
 
     page_size: int = _choice("page_size", 4096, (4096, 16384, 65536), parse_size, format_size)
     memory: int = _bytes("memory", 256 << 20, _check_memory)
+    alias: int = _bytes("alias", 0, _check_alias)
     highmem: int = _bytes("highmem", 0, _check_highmem)
     backing: Backing = _choice("backing", "auto", get_args(Backing))
     init_on_alloc: bool = _flag("init_on_alloc")

@@ -76,7 +76,7 @@ class Machine(CoreMachine):
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
         """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None asks the plugins' default."""
         super().__init__()
-        check_memory(config.memory)
+        check_memory(config.alias or config.memory)
         self.config = config
         self._boot(config)
         self._new_manager()

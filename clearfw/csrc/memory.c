@@ -34,7 +34,7 @@ static void *reserve(size_t nbytes)
 static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *err)
 {
 	/* A memfd of huge pages has a whole number of them; what is over is never handed out. */
-	size_t nbytes = hugetlb ? round_up(memory->nbytes, HUGE_BYTES) : memory->nbytes;
+	size_t nbytes = hugetlb ? round_up(memory->real, HUGE_BYTES) : memory->real;
 
 	memory->fd = memfd_create("clearfw-ram", MFD_CLOEXEC | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (memory->fd < 0)
@@ -53,8 +53,12 @@ static int map_ram(struct memory *memory, struct clearfw_error *err)
 	int flags = MAP_SHARED | MAP_FIXED;
 
 	/* hugetlb refuses, here and not at first touch, what the pool cannot back. */
-	if (mmap(memory->direct, memory->lowmem, PROT_READ | PROT_WRITE, flags, memory->fd, 0) == MAP_FAILED)
-		return clearfw_fail(err, CLEARFW_ESYS, "mmap of the direct map, %zu bytes", memory->lowmem);
+	for (size_t at = 0; at < memory->lowmem; at += memory->real) {
+		size_t nbytes = memory->lowmem - at < memory->real ? memory->lowmem - at : memory->real;
+
+		if (mmap(memory->direct + at, nbytes, PROT_READ | PROT_WRITE, flags, memory->fd, 0) == MAP_FAILED)
+			return clearfw_fail(err, CLEARFW_ESYS, "mmap of the direct map, %zu bytes", memory->lowmem);
+	}
 	if (high && mmap(memory->highmem, high, PROT_READ | PROT_WRITE, flags, memory->fd,
 			 (off_t)memory->lowmem) == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "mmap of HIGHMEM, %zu bytes", high);
@@ -98,7 +102,7 @@ static int try_backing(struct memory *memory, enum clearfw_backing backing, stru
 static bool hugetlb_fits(const struct memory *memory, const struct clearfw_config *config)
 {
 	/* A 2 MiB page cannot be mapped in parts: neither kmap slots nor vmalloc would work. */
-	return !config->highmem && memory->nbytes % HUGE_BYTES == 0;
+	return !config->highmem && !config->alias && memory->nbytes % HUGE_BYTES == 0;
 }
 
 int memory_init(struct memory *memory, const struct clearfw_config *config, struct clearfw_error *err)
@@ -108,6 +112,7 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 	*memory = (struct memory){
 		.fd = -1,
 		.nbytes = config->memory,
+		.real = config->alias ? config->alias : config->memory,
 		.lowmem = config->memory - config->highmem,
 	};
 	if (config->backing == BACKING_HUGETLB && !hugetlb_fits(memory, config))

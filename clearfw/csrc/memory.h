@@ -11,6 +11,7 @@
 struct memory {
 	int fd;
 	size_t nbytes;
+	size_t real;	      /* bytes of the memfd: nbytes, unless the machine is aliased */
 	size_t lowmem;	      /* bytes below the HIGHMEM zone */
 	char *direct;	      /* the direct map: lowmem bytes, 4 MiB aligned */
 	char *highmem;	      /* the core's own view of HIGHMEM; strategies never learn it, bar priced kmaps */

@@ -450,8 +450,11 @@ static void step(void)
 /* All goes back, the machine is whole again, and what the poison was to find it found nothing of. */
 static void finish(void)
 {
+	const struct clearfw_strategy *chain = &claims_all;
 	struct clearfw_stats stats;
 
+	CHECK(init_point_bind(machine, INIT_FREE, &chain, 1) == 0);
+	claims = true;
 	while (nr_live)
 		free_any();
 	while (pool.nr_pages)
