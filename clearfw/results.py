@@ -36,10 +36,11 @@ class Latency:
 
 @attrs.frozen
 class Skipped:
-    """A strategy that was asked for and cannot do this workload."""
+    """A strategy that was not timed: it passes on here, or it is broken."""
 
     strategy: str
     reason: str
+    broken: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -54,9 +55,10 @@ class Result:
         rounds, rounds_thrown_out: samples that count, and those of disturbed rounds.
         gbps: 1e9 bytes a second, at the median.
         modes_gbps: more than one where the samples fall into groups far apart.
-        baseline: the strategy and primitive that ratio is against: time(baseline) / time(this), above 1 is faster.
+        baseline: the strategy and primitive that ratio is against.
+        ratio: time(baseline) / time(this), above 1 is faster; None without a baseline, or where memory stayed dirty.
         of_roofline: the share of the roofline reached.
-        dirty_offset: the first byte found dirty, where the strategy did not clear.
+        dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
 
     """
 
@@ -87,12 +89,17 @@ class SceneRun:
     """Everything measured on one machine.
 
     Attributes:
+        label: of the scene, where the workload has several.
+        how: what the blocks went through that the configuration does not say: "touch=all", "hot", "2 threads".
+        config: the machine's command line.
         backing, huge_bytes: what the memory really was.
         rounds: finished ones.
 
     """
 
+    workload: str
     label: str
+    how: tuple[str, ...]
     config: str
     backing: str
     huge_bytes: int | None

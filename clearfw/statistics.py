@@ -15,9 +15,10 @@ Row: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
 _RESAMPLES = 2000
 # A round whose roofline falls below this share of the median was disturbed from outside.
 ROOFLINE_FLOOR = 0.8
-# Two groups of samples this far apart, each with this share of them, are two modes.
+# Two groups of samples this far apart, each with this share of them and so many, are two modes.
 _MODE_GAP = 1.3
 _MODE_SHARE = 0.2
+_MODE_SAMPLES = 3
 
 
 @attrs.frozen
@@ -45,7 +46,7 @@ def spread(samples: Sequence[float] | Row) -> Spread:
 
 
 def paired_ratio(numerators: Row, denominators: Row, seed: int = 0) -> Ratio:
-    """Return numerator / denominator, round by round; both of the same rounds in the same order."""
+    """Return numerator / denominator, round by round: at least one round, both in the same order."""
     ratios = numerators / denominators
     random = np.random.default_rng(seed)
     resampled = np.median(random.choice(ratios, size=(_RESAMPLES, len(ratios))), axis=1)
@@ -54,18 +55,19 @@ def paired_ratio(numerators: Row, denominators: Row, seed: int = 0) -> Ratio:
 
 
 def disturbed(roofline_ns: Row) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which rounds are to be thrown out: those whose roofline ran below ROOFLINE_FLOOR of its median speed."""
+    """Return which rounds to throw out: those whose roofline fell below ROOFLINE_FLOOR of its median speed."""
     flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = roofline_ns > np.median(roofline_ns) / ROOFLINE_FLOOR
     return flags
 
 
 def modes(samples: Row) -> tuple[float, ...]:
-    """Return the median of each mode: one as a rule, two where samples fall into groups far apart."""
+    """Return the median of each mode, least first: one as a rule, two where samples fall into groups far apart."""
     ordered = np.sort(samples)
-    if len(ordered) < 2:  # noqa: PLR2004
+    if len(ordered) < 2 * _MODE_SAMPLES:
         return (float(np.median(ordered)),)
     split = int(np.argmax(ordered[1:] / ordered[:-1])) + 1
     fewest = min(split, len(ordered) - split)
-    if ordered[split] < _MODE_GAP * ordered[split - 1] or fewest < _MODE_SHARE * len(ordered):
+    apart = ordered[split] >= _MODE_GAP * ordered[split - 1]
+    if not apart or fewest < max(_MODE_SAMPLES, _MODE_SHARE * len(ordered)):
         return (float(np.median(ordered)),)
     return float(np.median(ordered[:split])), float(np.median(ordered[split:]))

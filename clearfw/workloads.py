@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from clearfw import _core
-from clearfw.config import Config
+from clearfw.config import Config, format_size
+from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,18 +89,37 @@ class Workload(Protocol):
 
     Attributes:
         point: the init point it is about, "alloc" or "vmalloc".
+        heeds: the fields of Options that change what it does, beside those of memory and the seed.
 
     """
 
     name: str
     summary: str
     point: str
+    heeds: frozenset[str]
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """Return the machines it wants."""
 
     def open(self, scene: Scene, machine: Machine, options: Options) -> Bench:
         """Return it set up on a machine booted for SCENE."""
+
+
+_ALWAYS_HEEDED = {"memory", "highmem", "page_size", "backing", "seed"}
+_BLOCKS_HEED = frozenset({"kasan", "init_on_free", "touch", "hot", "threads"})
+
+
+def check_heeded(workload: Workload, options: Options) -> None:
+    """Raise ConfigError where OPTIONS ask for what WORKLOAD would not do: its results would be mislabelled."""
+    for field in attrs.fields(Options):
+        asked = getattr(options, field.name)
+        if asked != field.default and field.name not in _ALWAYS_HEEDED | workload.heeds:
+            heeded = ", ".join(sorted(workload.heeds)) or "none of these"
+            msg = (
+                f"{field.name}={asked} asked for, which workload {workload.name} does not heed (it heeds {heeded}): "
+                "leave it out, or choose another workload"
+            )
+            raise ConfigError(msg)
 
 
 def _config(options: Options, memory: int) -> Config:
@@ -116,20 +136,43 @@ def _config(options: Options, memory: int) -> Config:
     )
 
 
-class ChunkBench:
-    """Blocks of one order at a time, on chunks of cold memory in turn."""
+def _gfp(order: int) -> str:
+    return HUGETLB_GFP if order else "GFP_HIGHUSER"
 
-    def __init__(self, machine: Machine, options: Options, orders: Sequence[int], chunk_nbytes: int) -> None:
+
+class ChunkBench:
+    """Blocks of one order at a time, on chunks of cold memory in turn: of HIGHMEM, where there is any."""
+
+    def __init__(self, machine: Machine, options: Options, orders: Sequence[int], most_nbytes: int) -> None:
+        """Take chunks of MOST_NBYTES, or of what half of the zone holds where that is less."""
+        config = machine.config
         self.cases: Sequence[int | None] = orders
         self._machine = machine
         self._options = options
-        self._chunk_nbytes = chunk_nbytes
-        self._arena = _core.Arena(machine, chunk_nbytes)
+        room = (config.highmem or config.memory) // 2
+        # A power of two: aligned, it fits into any span twice as long.
+        self._chunk_nbytes = min(most_nbytes, 1 << (room.bit_length() - 1))
+        self._arena = _core.Arena(machine, self._chunk_nbytes)
+        if not self._highmem_chunks():
+            have, want = format_size(config.highmem), format_size(2 * self._arena.chunk_bytes)
+            msg = f"highmem={have} asked for, which holds no aligned chunk to measure on: give {want} or more"
+            raise ConfigError(msg)
 
     @property
     def arena(self) -> _core.Arena:
         """The memory, in chunks."""
         return self._arena
+
+    def chunk(self, turn: int) -> int:
+        """Return the chunk whose turn it is."""
+        chunks = self._highmem_chunks()
+        return chunks[turn % len(chunks)]
+
+    def _highmem_chunks(self) -> range:
+        # The arena lists NORMAL before HIGHMEM (csrc/arena.c:arena_init), from pfn 0. Without HIGHMEM, all chunks.
+        config = self._machine.config
+        lowmem = config.memory - config.highmem if config.highmem else 0
+        return range(lowmem // self._arena.chunk_bytes, self._arena.nchunks)
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:
         """Allocate and free a whole chunk in blocks of order CASE."""
@@ -137,9 +180,9 @@ class ChunkBench:
         arena = self._arena_for(order)
         options = self._options
         _, alloc_ns, free_ns, dirty = arena.run(
-            turn % arena.nchunks,
+            self.chunk(turn),
             order,
-            HUGETLB_GFP if order else "GFP_HIGHUSER",
+            _gfp(order),
             touch=options.touch,
             hot=options.hot,
             threads=options.threads,
@@ -150,13 +193,13 @@ class ChunkBench:
         """Zero a whole chunk in one call."""
         arena = self._arena_for(case or 0)
         nbytes = arena.chunk_bytes
-        return Timing(arena.roofline(turn % arena.nchunks, primitive, nbytes), nbytes)
+        return Timing(arena.roofline(self.chunk(turn), primitive, nbytes), nbytes)
 
     def latencies(self, order: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
         """Return the nanoseconds of each allocation of a chunk, sorted."""
         arena = self._arena_for(order)
         found = np.empty(arena.chunk_bytes // self._machine.config.page_size, np.uint32)
-        count = arena.latencies(0, order, HUGETLB_GFP if order else "GFP_HIGHUSER", found)
+        count = arena.latencies(self.chunk(0), order, _gfp(order), found)
         return np.sort(found[:count])
 
     def close(self) -> None:
@@ -178,16 +221,16 @@ class Hugetlb:
     name = "hugetlb"
     summary = "2 MiB blocks, as a hugetlb pool allocates them"
     point = "alloc"
+    heeds = _BLOCKS_HEED
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """One machine of 2 GiB."""
         return [Scene("", _config(options, 2 * GIB))]
 
     def open(self, scene: Scene, machine: Machine, options: Options) -> Bench:
-        """Chunks of 256 MiB, or of half the memory where that is less."""
+        """Chunks of 256 MiB."""
         order = (HUGE_NBYTES // scene.config.page_size).bit_length() - 1
-        chunk_nbytes = min(256 << 20, scene.config.memory // 2 if not scene.config.highmem else scene.config.highmem)
-        return ChunkBench(machine, options, [order], chunk_nbytes)
+        return ChunkBench(machine, options, [order], 256 << 20)
 
 
 class Orders:
@@ -196,6 +239,7 @@ class Orders:
     name = "orders"
     summary = "blocks of order 0 to 10, and of 1 GiB"
     point = "alloc"
+    heeds = _BLOCKS_HEED
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """One machine of 2 GiB."""
@@ -206,8 +250,9 @@ class Orders:
         config = scene.config
         orders = list(range(_core.MAX_ORDER + 1))
         gigantic = (GIB // config.page_size).bit_length() - 1
-        # One 1 GiB block needs 1 GiB aligned, and lowmem.
-        if gigantic > _core.MAX_ORDER and config.memory - config.highmem >= GIB and options.threads == 1:
+        # A chunk of its own size, and one thread: nothing to share out.
+        room = config.memory >= GIB and not config.highmem
+        if gigantic > _core.MAX_ORDER and room and options.threads == 1:
             orders.append(gigantic)
         return ChunkBench(machine, options, orders, 64 << 20)
 
@@ -218,6 +263,8 @@ CHURN_MIX = {0: 0.62, 1: 0.11, 2: 0.09, 3: 0.10, 4: 0.025, 5: 0.015, 6: 0.01, 7:
 _CHURN_OPS = 40_000
 _CHURN_FREE = 0x80  # csrc/arena.h: CHURN_FREE
 _CHURN_SLOT_SHIFT = 8
+_CHURN_NPAGES = 8 << _core.MAX_ORDER  # a quarter of it holds two of the largest blocks
+_GARBAGE = 0x9E
 
 
 def churn_ops(npages: int, nops: int, seed: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint32]], int]:
@@ -261,7 +308,11 @@ class ChurnBench:
     def __init__(self, machine: Machine, options: Options) -> None:
         self.cases: Sequence[int | None] = [None]
         self._machine = machine
-        # Half of the memory live, so that the buddy always finds a block.
+        if machine.nr_pages < _CHURN_NPAGES:
+            have, want = format_size(machine.config.memory), format_size(_CHURN_NPAGES * machine.config.page_size)
+            msg = f"memory={have} asked for, which is too little for a churn of large blocks: give {want} or more"
+            raise ConfigError(msg)
+        # A quarter of the memory live, so that the buddy always finds a block.
         self._ops, self._slots = churn_ops(machine.nr_pages // 4, _CHURN_OPS, options.seed)
         allocations = self._ops[self._ops & _CHURN_FREE == 0] & (_CHURN_FREE - 1)
         self._nbytes = int((machine.config.page_size << allocations.astype(np.int64)).sum())
@@ -271,13 +322,27 @@ class ChurnBench:
         }
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:  # noqa: ARG002
-        """Run the mix twice: for its total time, and with a clock reading around each operation."""
-        total_ns, _ = self._machine.time_churn(self._ops, self._slots, "GFP_HIGHUSER")
+        """Run the mix twice: with a clock reading around each operation, and for its total time."""
+        dirty = self._first_dirty()
         _, by_order = self._machine.time_churn(self._ops, self._slots, "GFP_HIGHUSER", by_order=True)
-        timings: dict[int | None, Timing] = {None: Timing(total_ns, self._nbytes)}
+        # What a sample counts is one run of the mix.
+        self._machine.reset_counters()
+        total_ns, _ = self._machine.time_churn(self._ops, self._slots, "GFP_HIGHUSER")
+        timings: dict[int | None, Timing] = {None: Timing(total_ns, self._nbytes, dirty)}
         for order, (ns, _) in by_order.items():
-            timings[order] = Timing(ns, self._order_nbytes[order])
+            timings[order] = Timing(ns, self._order_nbytes[order], dirty)
         return timings
+
+    def _first_dirty(self) -> int | None:
+        """Return where a block that went through garbage is dirty: the mix itself looks at none of its blocks."""
+        for order in CHURN_MIX:
+            with self._machine.alloc_pages(order, "GFP_HIGHUSER") as pages:
+                pages.fill(_GARBAGE)
+            with self._machine.alloc_pages(order, "GFP_HIGHUSER") as pages:
+                dirty = pages.first_not(0)
+            if dirty is not None:
+                return dirty
+        return None
 
     def roofline(self, case: int | None, turn: int, primitive: str) -> Timing:  # noqa: ARG002
         """Zero a quarter of the memory in one call."""
@@ -294,6 +359,7 @@ class Churn:
     name = "churn"
     summary = "a mix of orders, frees interleaved, under init_on_alloc and under init_on_free"
     point = "alloc"
+    heeds = frozenset({"kasan"})
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """Two machines of 512 MiB."""
@@ -349,6 +415,7 @@ class Vmalloc:
     name = "vmalloc"
     summary = "a vmalloc area, of scattered and of contiguous pages, where hw_tags leaves its init to init_vmalloc_pages()"
     point = "vmalloc"
+    heeds: frozenset[str] = frozenset()
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """Two machines of 512 MiB, booted as the one configuration in which the kernel's init point fires."""

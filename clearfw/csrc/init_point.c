@@ -120,6 +120,8 @@ static int violated(struct cpu *cpu, const struct scope *scope)
 
 static inline int leave(struct cpu *cpu, const struct scope *scope, int claimed)
 {
+	int violation;
+
 	cpu->in_init = false;
 	/* A callback may have run on another machine. */
 	current_cpu = scope->current;
@@ -127,10 +129,12 @@ static inline int leave(struct cpu *cpu, const struct scope *scope, int claimed)
 				     cpu->kasan_depth == scope->kasan_depth,
 			     1))
 		return 0;
+	/* What an exception left behind is put right too, though the exception is what gets told. */
+	violation = violated(cpu, scope);
 	if (claimed < 0)
 		return clearfw_fail(&cpu->error, CLEARFW_ESTRATEGY, "init callback");
-	if (violated(cpu, scope))
-		return clearfw_fail(&cpu->error, cpu->violation, "strategy");
+	if (violation)
+		return clearfw_fail(&cpu->error, violation, "strategy");
 	return clearfw_fail(&cpu->error, CLEARFW_EUNCLAIMED, "init point");
 }
 

@@ -154,6 +154,19 @@ static struct clearfw_config random_config(void)
 	};
 }
 
+static const struct clearfw_primitive *random_primitive(void)
+{
+	const struct clearfw_primitive *primitive;
+	int count = 0;
+
+	while (primitive_at(count))
+		count++;
+	do
+		primitive = primitive_at((int)random_below((uint64_t)count));
+	while (!primitive_is_supported(primitive));
+	return primitive;
+}
+
 static void boot_any(uint64_t seed)
 {
 	const struct clearfw_strategy *chain[4];
@@ -174,6 +187,7 @@ static void boot_any(uint64_t seed)
 		fprintf(stderr, " %s", chain[i]->name);
 	fprintf(stderr, "\n");
 	machine = boot(&config, chain, nr);
+	machine_set_primitive(machine, random_primitive());
 	hugetlb_init(&pool, machine, one_in(4) ? 11 : (unsigned int)random_below(11));
 }
 
@@ -467,7 +481,7 @@ static void finish(void)
 
 int main(int argc, char **argv)
 {
-	long steps = argc > 1 ? atol(argv[1]) : 100000;
+	long steps = argc > 1 ? atol(argv[1]) : 12000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 
 	for (; steps > 0; steps -= STEPS_A_MACHINE) {

@@ -1,0 +1,219 @@
+"""Conformance: every question a review asks of a strategy, answered with evidence.
+
+A check is a function of a Subject, registered under a name with one sentence of why. It runs in a child
+process of its own, and says what it found by raising Found.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from clearfw import _core, isolation
+from clearfw.config import Config
+from clearfw.errors import ClearfwError
+from clearfw.machine import Machine
+from clearfw.strategies import NativeStrategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from clearfw.strategies import Strategy
+
+GARBAGE = 0x9E  # lib/test_meminit.c's GARBAGE_BYTE, 7.3
+DEADLINE_S = 20.0
+# What the longest single clear may be before it is remarked upon: PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (7.3).
+LONGEST_CLEAR = 32 << 20
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """Where and how a strategy was found wanting, or worth a remark.
+
+    Attributes:
+        message: one sentence for people.
+        config: the command line of the machine it happened on.
+        point: the init point, "alloc", "free" or "vmalloc".
+        order, npages: of the block concerned.
+        pfn, offset, byte: the first wrong byte.
+
+    """
+
+    message: str
+    config: str = ""
+    point: str = ""
+    order: int | None = None
+    npages: int | None = None
+    pfn: int | None = None
+    offset: int | None = None
+    byte: int | None = None
+
+
+class Found(Exception):  # noqa: N818  it is what a check says, not a failure of the check
+    """A check's answer, when the answer is no."""
+
+    def __init__(self, **evidence: Any) -> None:
+        super().__init__(evidence.get("message", ""))
+        self.evidence = evidence
+
+
+@attrs.frozen
+class Check:
+    """One question.
+
+    Attributes:
+        why: one sentence, with the place in the kernel it comes from.
+        points: the init points it is about: a strategy with none of them is not asked.
+
+    """
+
+    name: str
+    why: str
+    points: frozenset[str]
+    ask: Callable[[Subject], None]
+
+
+@attrs.frozen
+class Answer:
+    """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or not asked."""
+
+    check: Check
+    status: str
+    evidence: Evidence | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong: what was not asked is not wrong."""
+        return self.status != "FAIL"
+
+
+_CHECKS: dict[str, Check] = {}
+
+
+def check(why: str, *points: str) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
+    """Register a check under its function's name."""
+
+    def register(ask: Callable[[Subject], None]) -> Callable[[Subject], None]:
+        name = ask.__name__
+        _CHECKS[name] = Check(name, why, frozenset(points or ("alloc", "free")), ask)
+        return ask
+
+    return register
+
+
+def checks() -> dict[str, Check]:
+    """Return every check, by name."""
+    from clearfw import checks as _  # noqa: F401  importing them registers them
+
+    return dict(_CHECKS)
+
+
+class Witness(NativeStrategy):
+    """What stands below the strategy under test: it takes what was passed on, and looks whether it was touched."""
+
+    def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002
+        """Return the core's own witness."""
+        return _core.witness()
+
+
+def witness() -> Witness:
+    """Return a witness."""
+    from pathlib import Path
+
+    return Witness("witness", Path(__file__), "sees what was passed on")
+
+
+class Subject:
+    """A strategy under test: boots machines with it, and remembers which, so that a crash can be told from where."""
+
+    def __init__(self, strategy: Strategy, tell: isolation.Tell) -> None:
+        self.strategy = strategy
+        self._tell = tell
+        self.config = ""
+        self.where: dict[str, Any] = {}
+
+    def points(self, config: Config | None = None) -> frozenset[str]:
+        """Return the init points it serves."""
+        return points(self.strategy, config or Config())
+
+    @contextlib.contextmanager
+    def boot(self, cmdline: str, *, above: Sequence[Strategy] = ()) -> Iterator[Machine]:
+        """Boot a machine whose memory is all garbage, with ABOVE, the strategy and the witness for its stack."""
+        config = Config.parse(cmdline)
+        self.config = cmdline
+        self.at()
+        machine = Machine(config, [*above, self.strategy, witness()])
+        machine.fill(GARBAGE)
+        _core.take_witness()
+        try:
+            yield machine
+        finally:
+            machine.close()
+
+    def at(self, **where: Any) -> None:
+        """Say what is about to be done, for the evidence of whatever comes of it."""
+        self.where = where
+        self._tell({"at": {"config": self.config, **where}})
+
+    def found(self, message: str, **evidence: Any) -> Found:
+        """Return the finding to raise, with where it happened."""
+        return Found(message=message, config=self.config, **{**self.where, **evidence})
+
+    def remark(self, message: str, **evidence: Any) -> None:
+        """Say something that is not wrong and worth knowing."""
+        self._tell({"remark": {"message": message, "config": self.config, **self.where, **evidence}})
+
+
+def points(strategy: Strategy, config: Config) -> frozenset[str]:
+    """Return the init points that STRATEGY serves."""
+    from clearfw.strategies import INIT_HOOKS
+
+    plugin = strategy.plugin(config)
+    return frozenset(point for point, hook in INIT_HOOKS.items() if hasattr(plugin, hook))
+
+
+def run(
+    strategy: Strategy, names: Sequence[str] = (), *, deadline_s: float = DEADLINE_S, workers: int = 2
+) -> Iterator[Answer]:
+    """Yield the answer of each check (all, or those named), in their order; each ran in a process of its own."""
+    known = checks()
+    served = points(strategy, Config())
+    waiting: collections.deque[tuple[Check, isolation.Child | None]] = collections.deque()
+    for name in names or known:
+        one = known[name]
+        work = functools.partial(_ask, strategy, one)
+        waiting.append((one, isolation.start(work, deadline_s) if one.points & served else None))
+        if len(waiting) >= workers:
+            yield _answer(*waiting.popleft())
+    while waiting:
+        yield _answer(*waiting.popleft())
+
+
+def _answer(one: Check, child: isolation.Child | None) -> Answer:
+    if child is None:
+        return Answer(one, "not asked", Evidence(message=f"it does not serve {' or '.join(sorted(one.points))}"))
+    outcome = child.wait()
+    at = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
+    if outcome.end:
+        return Answer(one, "FAIL", Evidence(**{**at, "message": outcome.end}))
+    for message in outcome.told:
+        if "found" in message:
+            return Answer(one, "FAIL", Evidence(**message["found"]))
+    remarks = [message["remark"] for message in outcome.told if "remark" in message]
+    return Answer(one, "pass", Evidence(**remarks[0]) if remarks else None)
+
+
+def _ask(strategy: Strategy, one: Check, tell: isolation.Tell) -> None:
+    """In the child: ask, and tell what was found."""
+    subject = Subject(strategy, tell)
+    try:
+        one.ask(subject)
+    except Found as found:
+        tell({"found": found.evidence})
+    except ClearfwError as error:
+        # The core itself refused what the strategy did: its words are the evidence.
+        tell({"found": {"message": str(error), "config": subject.config, **subject.where}})

@@ -1,0 +1,126 @@
+"""Isolation: work done in a child process, so that whatever a strategy does to it is only a finding."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from clearfw import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Tell: TypeAlias = "Callable[[dict[str, Any]], None]"
+
+# What a child may add to its address space: room for every machine a check boots, and an end to a map without one.
+_ADDRESS_SPACE = 64 << 30
+_DONE = {"isolation": "done"}
+
+
+@attrs.frozen
+class Outcome:
+    """What a child told, and how it ended.
+
+    Attributes:
+        told: every message, in order.
+        end: why it did not finish its work; empty where it did.
+
+    """
+
+    told: tuple[dict[str, Any], ...]
+    end: str
+
+
+@attrs.frozen
+class Child:
+    """A process at work."""
+
+    pid: int
+    pidfd: int
+    told: int
+    faults: int
+    deadline: float
+    deadline_s: float
+
+    def wait(self) -> Outcome:
+        """Return what it told, once it has ended or its time is over."""
+        left = max(0.0, self.deadline - time.monotonic())
+        in_time = bool(select.select([self.pidfd], [], [], left)[0])
+        if not in_time:
+            _kill_session(self.pid)
+        _, status = os.waitpid(self.pid, 0)
+        # A strategy that forked left children behind, and they hold on to the machine's memory.
+        _kill_session(self.pid)
+        fault = _read_all(self.faults).strip()
+        told = [json.loads(line) for line in _read_all(self.told).splitlines() if line.endswith("}")]
+        for descriptor in (self.pidfd, self.told, self.faults):
+            os.close(descriptor)
+        if told and told[-1] == _DONE:
+            return Outcome(tuple(told[:-1]), "")
+        if not in_time:
+            fault = f"did not come back within {self.deadline_s:g} s: look for a loop without an end"
+        return Outcome(tuple(told), fault or _end(status))
+
+
+def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
+    """Begin WORK in a child process that has DEADLINE_S seconds; no failure of the child is raised here."""
+    # Files in memory and no pipes: nobody has to read them for the child to go on.
+    told, faults = os.memfd_create("told"), os.memfd_create("faults")
+    pid = os.fork()
+    if pid == 0:
+        _work(work, told, faults)
+    return Child(pid, os.pidfd_open(pid), told, faults, time.monotonic() + deadline_s, deadline_s)
+
+
+def run(work: Callable[[Tell], None], deadline_s: float) -> Outcome:
+    """Return what WORK told from a child process."""
+    return start(work, deadline_s).wait()
+
+
+def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
+    """Do the work and end the process: nothing of the parent's is to run twice."""
+    try:
+        # Whatever it starts can be ended with it.
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        room = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)
+        resource.setrlimit(resource.RLIMIT_AS, (room, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _core.report_faults_to(faults)
+
+        def tell(message: dict[str, Any]) -> None:
+            os.write(told, json.dumps(message).encode() + b"\n")
+
+        work(tell)
+        tell(_DONE)
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001  a strategy may raise anything, and this process ends here
+        os.write(faults, f"raised {type(error).__name__}: {error}".encode())
+        os._exit(1)
+
+
+def _read_all(descriptor: int) -> str:
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0).decode(errors="replace")
+
+
+def _kill_session(pid: int) -> None:
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _end(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"ended the process with exit status {os.waitstatus_to_exitcode(status)}"
