@@ -15,7 +15,7 @@ import attrs
 
 from clearfw import _core, isolation
 from clearfw.config import Config
-from clearfw.errors import ClearfwError
+from clearfw.errors import ClearfwError, UnknownCheckError
 from clearfw.machine import Machine
 from clearfw.strategies import NativeStrategy
 
@@ -28,6 +28,8 @@ GARBAGE = 0x9E  # lib/test_meminit.c's GARBAGE_BYTE, 7.3
 DEADLINE_S = 20.0
 # What the longest single clear may be before it is remarked upon: PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (7.3).
 LONGEST_CLEAR = 32 << 20
+
+PASS, FAIL, NOT_ASKED = "pass", "FAIL", "not asked"
 
 
 @attrs.frozen(kw_only=True)
@@ -176,6 +178,15 @@ def points(strategy: Strategy, config: Config) -> frozenset[str]:
     return frozenset(point for point, hook in INIT_HOOKS.items() if hasattr(plugin, hook))
 
 
+def known(names: Sequence[str]) -> tuple[str, ...]:
+    """Return NAMES, or every check's name where there are none; raises UnknownCheckError."""
+    every = checks()
+    for name in names:
+        if name not in every:
+            raise UnknownCheckError(name, every)
+    return tuple(names or every)
+
+
 def run(
     strategy: Strategy, names: Sequence[str] = (), *, deadline_s: float = DEADLINE_S, workers: int = 2
 ) -> Iterator[Answer]:
@@ -195,7 +206,7 @@ def run(
 
 def _answer(one: Check, child: isolation.Child | None) -> Answer:
     if child is None:
-        return Answer(one, "not asked", Evidence(message=f"it does not serve {' or '.join(sorted(one.points))}"))
+        return Answer(one, NOT_ASKED, Evidence(message=f"it does not serve {' or '.join(sorted(one.points))}"))
     outcome = child.wait()
     at = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
     if outcome.end:

@@ -169,6 +169,12 @@ class UnknownStrategyError(UnknownNameError):
     noun = "strategy"
 
 
+class UnknownCheckError(UnknownNameError):
+    """No check has that `name`."""
+
+    noun = "check"
+
+
 class UnknownPrimitiveError(UnknownNameError):
     """No primitive has that `name`."""
 

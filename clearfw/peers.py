@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from clearfw.errors import ConfigError
 from clearfw.workloads import ChunkBench, Timing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clearfw.workloads import Bench
 
 _MADV_POPULATE_WRITE = 23  # since Linux 5.14; not in the mmap module
-_PERF_NBYTES = 256 << 20
+_NBYTES = 256 << 20
 
 
 class Peer(Protocol):
@@ -35,7 +38,7 @@ class LibcMemset:
 
     def run(self, bench: Bench, turn: int) -> Timing:
         """Zero the chunk of TURN."""
-        return bench.roofline(None, turn, "memset")
+        return _chunks(bench).roofline(None, turn, "memset")
 
 
 class NumpyFill:
@@ -45,17 +48,16 @@ class NumpyFill:
 
     def run(self, bench: Bench, turn: int) -> Timing:
         """Zero the chunk of TURN."""
-        arena = _chunks(bench).arena
-        chunk = turn % arena.nchunks
-        with arena.view(chunk) as view:
+        chunks = _chunks(bench)
+        chunk = chunks.chunk(turn)
+        with chunks.arena.view(chunk) as view:
             array = np.frombuffer(view, np.uint8)
-            arena.dirty(chunk)
+            chunks.arena.dirty(chunk)
             start = time.perf_counter_ns()
             array.fill(0)
-            ns = time.perf_counter_ns() - start
-            nbytes = array.nbytes
-            del array
-        return Timing(ns, nbytes)
+            timing = Timing(time.perf_counter_ns() - start, array.nbytes)
+            del array  # or the view would have to stay
+        return timing
 
 
 class Madvise:
@@ -63,8 +65,9 @@ class Madvise:
 
     name = "DONTNEED+POPULATE"
 
-    def __init__(self, nbytes: int) -> None:
-        self._map = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    def __init__(self) -> None:
+        """Take the memory; raises OSError where the host has no such call."""
+        self._map = mmap.mmap(-1, _NBYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._map.madvise(mmap.MADV_HUGEPAGE)
         self._map.madvise(_MADV_POPULATE_WRITE)
 
@@ -81,24 +84,42 @@ class PerfBench:
 
     name = "perf bench memset"
 
+    def __init__(self) -> None:
+        """Find perf and try it; raises OSError where it is missing or does not work."""
+        found = shutil.which("perf")
+        if found is None:
+            raise FileNotFoundError
+        arguments = f"bench -f simple mem memset -s {_NBYTES}B -f default"
+        self._command = [found, *arguments.split()]
+        self._bytes_per_second()
+
     def run(self, bench: Bench, turn: int) -> Timing:  # noqa: ARG002
         """Run it once."""
-        command = ["perf", "bench", "-f", "simple", "mem", "memset", "-s", f"{_PERF_NBYTES}B", "-f", "default"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        bytes_per_second = float(done.stdout.split()[-1])
-        return Timing(round(_PERF_NBYTES / bytes_per_second * 1e9), _PERF_NBYTES)
+        return Timing(round(_NBYTES / self._bytes_per_second() * 1e9), _NBYTES)
+
+    def _bytes_per_second(self) -> float:
+        done = subprocess.run(self._command, capture_output=True, text=True, check=False)
+        try:
+            return float(done.stdout.split()[-1])
+        except (IndexError, ValueError):
+            # Distributions install a perf that only tells which package to install.
+            raise OSError(done.stderr) from None
 
 
 def available() -> list[Peer]:
     """Return the peers that this host has."""
-    peers: list[Peer] = [LibcMemset(), NumpyFill(), Madvise(256 << 20)]
-    if shutil.which("perf"):
-        peers.append(PerfBench())
+    peers: list[Peer] = [LibcMemset(), NumpyFill()]
+    kinds: list[Callable[[], Peer]] = [Madvise, PerfBench]
+    for kind in kinds:
+        try:
+            peers.append(kind())
+        except OSError:
+            continue
     return peers
 
 
 def _chunks(bench: Bench) -> ChunkBench:
     if not isinstance(bench, ChunkBench):
-        msg = "peers run beside the hugetlb and orders workloads, whose chunks they zero"
-        raise TypeError(msg)
+        msg = "--peers asked for, with a workload that has no chunks for them: use --workload hugetlb or orders"
+        raise ConfigError(msg)
     return bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -83,7 +84,7 @@ def calibration() -> Calibration:
     try:
         saved = json.loads(path.read_text())
         return Calibration(tuple(saved["best"]), {name: tuple(row) for name, row in saved["gbps"].items()})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         measured = _measure()
         _save(path, measured)
         return measured
@@ -104,7 +105,8 @@ def _save(path: Path, measured: Calibration) -> None:
         partial.replace(path)
     except OSError:
         # Measured again next time: slower, and no less right.
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _measure() -> Calibration:

@@ -213,7 +213,7 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     """
     # A path may hold a "+" of its own.
     elements = [text] if text.endswith(_SUFFIXES) and Path(text).is_file() else text.split("+")
-    stack = tuple(_resolve(element.strip(), known) for element in elements)
+    stack = tuple(from_name(element.strip(), known) for element in elements)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
@@ -221,12 +221,13 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     return stack
 
 
-def _resolve(element: str, known: Mapping[str, Strategy]) -> Strategy:
-    if element in known:
-        return known[element]
-    if element.endswith(_SUFFIXES):
-        return from_file(Path(element))
-    raise UnknownStrategyError(element, known)
+def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:
+    """Return the strategy that TEXT names: one of KNOWN, or a .c or .py file; raises UnknownStrategyError."""
+    if text in known:
+        return known[text]
+    if text.endswith(_SUFFIXES):
+        return from_file(Path(text))
+    raise UnknownStrategyError(text, known)
 
 
 def _written_in(module: ModuleType, default_name: str) -> Iterator[Strategy]:

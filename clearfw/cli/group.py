@@ -7,6 +7,7 @@ import sys
 import click
 
 from clearfw.cli.bench import bench
+from clearfw.cli.check import check
 from clearfw.cli.plugins import plugins
 from clearfw.errors import ClearfwError
 
@@ -18,6 +19,7 @@ def cli() -> None:
 
 
 cli.add_command(bench)
+cli.add_command(check)
 cli.add_command(plugins)
 
 

@@ -1,0 +1,59 @@
+"""For the tests of plugin authors: every conformance check as a test of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from clearfw import conformance, registry, verdicts
+from clearfw.strategies import as_strategy, from_file, from_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clearfw.strategies import Strategy
+
+__all__ = ["StrategyConformance"]
+
+
+class StrategyConformance:
+    """Subclass it as TestMine, set `strategy`, and pytest runs every check as a test named after it.
+
+    Attributes:
+        strategy: the name of an installed strategy, the path of a .c or .py file, or the strategy itself.
+        deadline_s: how long one check may take.
+
+    """
+
+    strategy: ClassVar[object]
+    deadline_s: ClassVar[float] = conformance.DEADLINE_S
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Give the subclass a test method for each check."""
+        super().__init_subclass__(**kwargs)
+        for name, one in conformance.checks().items():
+            setattr(cls, f"test_{name}", _test_of(one))
+
+
+def _test_of(one: conformance.Check) -> Callable[[StrategyConformance], None]:
+    def test(self: StrategyConformance) -> None:
+        import pytest
+
+        (answer,) = conformance.run(resolve(self.strategy), [one.name], deadline_s=self.deadline_s)
+        if answer.status == conformance.NOT_ASKED:
+            pytest.skip(verdicts.sentence(answer))
+        if not answer.passed:
+            pytest.fail(verdicts.explanation(answer, str(self.strategy)), pytrace=False)
+
+    test.__doc__ = one.why
+    test.__name__ = f"test_{one.name}"
+    return test
+
+
+def resolve(strategy: object) -> Strategy:
+    """Return STRATEGY as one: by name, by path, or as it is; raises UnknownStrategyError, StrategyError."""
+    if isinstance(strategy, Path):
+        return from_file(strategy)
+    if isinstance(strategy, str):
+        return from_name(strategy, registry.default().strategies)
+    return as_strategy(strategy, type(strategy).__name__)

@@ -1,0 +1,112 @@
+"""Verdicts: what checks said of strategies, as sentences, tables and JSON, schema clearfw.check/1."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import attrs
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from clearfw.conformance import Answer
+
+SCHEMA = "clearfw.check/1"
+_STYLES = {conformance.PASS: "green", conformance.FAIL: "bold red", conformance.NOT_ASKED: "dim"}
+
+
+@attrs.frozen
+class Verdict:
+    """All answers about one strategy; `given` is how it was named on the command line."""
+
+    given: str
+    strategy: str
+    answers: tuple[Answer, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(answer.passed for answer in self.answers)
+
+
+def sentence(answer: Answer) -> str:
+    """Return what a check found, in one sentence; empty where there is nothing to say."""
+    return answer.evidence.message if answer.evidence else ""
+
+
+def where(answer: Answer) -> str:
+    """Return the machine, init point and block that it happened on."""
+    evidence = answer.evidence
+    if evidence is None:
+        return ""
+    block = [
+        f"{evidence.point} init point" if evidence.point else "",
+        f"order {evidence.order}" if evidence.order is not None else "",
+        f"{evidence.npages} pages" if evidence.npages is not None and evidence.order is None else "",
+        f"machine {evidence.config!r}" if evidence.config else "",
+    ]
+    return ", ".join(part for part in block if part)
+
+
+def reproduce(answer: Answer, given: str) -> str:
+    """Return the command that asks this one check again."""
+    return f"clearfw check {shlex.quote(given)} --only {answer.check.name}"
+
+
+def explanation(answer: Answer, given: str) -> str:
+    """Return all that is needed to mend a failure: what, where, why it matters, how to see it again."""
+    lines = [f"{answer.check.name}: {sentence(answer)}"]
+    if where(answer):
+        lines.append(f"  on: {where(answer)}")
+    lines += [f"  why: {answer.check.why}", f"  again: {reproduce(answer, given)}"]
+    return "\n".join(lines)
+
+
+def table(verdict: Verdict) -> RenderableType:
+    """Return the answers as a table, the failures explained below it."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_style="bold", title_justify="left")
+    grid.title = verdict.strategy
+    for column in ("check", "answer", "remark"):
+        grid.add_column(column, no_wrap=column != "remark")
+    for answer in verdict.answers:
+        grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), sentence(answer))
+    failures = [answer for answer in verdict.answers if not answer.passed]
+    return Group(grid, *(Text(explanation(answer, verdict.given) + "\n") for answer in failures))
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """Return the one line at the end."""
+    failed = [verdict.strategy for verdict in verdicts if not verdict.passed]
+    asked = sum(answer.status != conformance.NOT_ASKED for verdict in verdicts for answer in verdict.answers)
+    said = f"{len(verdicts)} strategies, {asked} checks asked"
+    return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
+
+
+def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the document that `clearfw check --json` writes."""
+    return {"schema": SCHEMA, "results": [_verdict(verdict) for verdict in verdicts]}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "strategy": verdict.strategy,
+        "passed": verdict.passed,
+        "checks": [
+            {
+                "name": answer.check.name,
+                "passed": answer.passed,
+                "status": answer.status,
+                "why": answer.check.why,
+                "evidence": attrs.asdict(answer.evidence) if answer.evidence else None,
+                "reproduce": reproduce(answer, verdict.given),
+            }
+            for answer in verdict.answers
+        ],
+    }
