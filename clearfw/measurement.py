@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 import numpy as np
 
 from clearfw import primitives, statistics
-from clearfw.errors import UnclaimedError
+from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
 from clearfw.machine import Counters, Machine
 from clearfw.results import Latency, Result, Roofline, SceneRun, Skipped
+from clearfw.workloads import ChunkBench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 # What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
 OWN = "own"
+
+Progress: TypeAlias = "Callable[[int, int, str], None]"
+# A row of the result: the case, the label of the stack, the primitive.
+_Key: TypeAlias = tuple[int | None, str, str]
+_ROOFLINE = ("roofline", "")
 
 
 @attrs.frozen
@@ -38,6 +45,11 @@ class Variant:
         """Whether the others are compared with it."""
         return len(self.stack) == 1 and self.stack[0].baseline
 
+    @property
+    def interpreted(self) -> bool:
+        """Whether a strategy in Python takes part."""
+        return any(strategy.interpreted for strategy in self.stack)
+
 
 @attrs.frozen(kw_only=True)
 class Plan:
@@ -47,6 +59,7 @@ class Plan:
         stacks: label and strategies of each row, before primitives multiply them.
         primitives: the first is the baseline's.
         rounds: how many, each with every variant once.
+        left_out: what was asked for, and is known beforehand not to work.
 
     """
 
@@ -56,242 +69,249 @@ class Plan:
     primitives: Sequence[str]
     rounds: int
     peers: Sequence[Peer] = ()
+    left_out: Sequence[Skipped] = ()
 
 
-@attrs.define
-class _Samples:
-    """Nanoseconds per byte of every row, by case, one a finished round."""
+def measure(plan: Plan, progress: Progress) -> Iterator[SceneRun]:
+    """Yield what was measured of each scene, and call PROGRESS with (rounds done, of how many, label of the scene).
 
-    rows: dict[tuple[int | None, str, str], list[float]] = attrs.Factory(dict)
-    nbytes: dict[int | None, int] = attrs.Factory(dict)
-    dirty: dict[tuple[str, str], int] = attrs.Factory(dict)
-    finished: int = 0
-
-
-_ROOFLINE = ("roofline", "")
-
-
-def measure(plan: Plan, progress: Callable[[int, int, str], None]) -> Iterator[SceneRun]:
-    """Yield what was measured of each scene. An interrupt ends the scene, which then has fewer rounds."""
+    An interrupt ends the measurement: what is left of it are whole rounds, and KeyboardInterrupt where there is none.
+    """
     for scene in plan.workload.scenes(plan.options):
         with Machine(scene.config, ()) as machine:
             machine.populate()
             bench = plan.workload.open(scene, machine, plan.options)
             try:
-                yield _measure_scene(plan, scene, machine, bench, progress)
+                run = _Session(plan, scene, machine, bench).run(progress)
             finally:
                 bench.close()
+        yield run
+        if run.interrupted:
+            return
 
 
-def _measure_scene(
-    plan: Plan, scene: Scene, machine: Machine, bench: Bench, progress: Callable[[int, int, str], None]
-) -> SceneRun:
-    best = primitives.by_size("best", machine.config)
-    variants, counters, skipped = _rehearse(plan, machine, bench)
-    samples = _Samples()
-    interrupted = False
-    try:
-        for turn in range(plan.rounds):
-            _round(plan, machine, bench, variants, best, turn, samples)
-            samples.finished = turn + 1
-            progress(turn + 1, plan.rounds, scene.label)
-        latencies = _latencies(plan, machine, bench, variants)
-    except KeyboardInterrupt:
-        interrupted = True
-        latencies = {}
-    return SceneRun(
-        label=scene.label,
-        config=str(scene.config),
-        backing=machine.backing,
-        huge_bytes=machine.huge_bytes,
-        rooflines=_rooflines(samples, best),
-        results=tuple(_results(plan, machine, scene, variants, samples, counters, latencies)),
-        skipped=tuple(skipped),
-        rounds=samples.finished,
-        interrupted=interrupted,
-    )
+@attrs.define
+class _Session:
+    """A scene being measured.
 
+    Attributes:
+        variants: the rows that can do the workload, in the order of the plan.
+        samples: nanoseconds per byte of every row, one a whole round.
+        nbytes: of a sample, by case.
+        dirty: the first byte found dirty, by label and primitive.
 
-def _apply(machine: Machine, variant: Variant) -> None:
-    machine.set_stack(variant.stack)
-    if variant.primitive != OWN:
-        machine.set_primitives(primitives.by_size(variant.primitive, machine.config))
+    """
 
+    plan: Plan
+    scene: Scene
+    machine: Machine
+    bench: Bench
+    variants: list[Variant] = attrs.field(factory=list)
+    skipped: list[Skipped] = attrs.field(factory=list)
+    counters: dict[_Key, Counters] = attrs.field(factory=dict)
+    samples: dict[_Key, list[float]] = attrs.field(factory=dict)
+    nbytes: dict[int | None, int] = attrs.field(factory=dict)
+    dirty: dict[tuple[str, str], int] = attrs.field(factory=dict)
+    latencies: dict[_Key, Latency] = attrs.field(factory=dict)
 
-def _rehearse(
-    plan: Plan, machine: Machine, bench: Bench
-) -> tuple[list[Variant], dict[tuple[int | None, str, str], Counters], list[Skipped]]:
-    """Run every variant once, untimed: it faults everything in, counts, and tells which cannot do this workload."""
-    variants: list[Variant] = []
-    counters: dict[tuple[int | None, str, str], Counters] = {}
-    skipped: list[Skipped] = []
-    for label, stack in plan.stacks:
-        for primitive in plan.primitives:
+    def run(self, progress: Progress) -> SceneRun:
+        """Measure it all, or until interrupted."""
+        finished, interrupted = 0, False
+        for label, stack in self.plan.stacks:
+            self.rehearse(label, stack)
+        try:
+            while finished < self.plan.rounds:
+                self.round(finished)
+                finished += 1
+                progress(finished, self.plan.rounds, self.scene.label)
+            self.take_latencies()
+        except KeyboardInterrupt:
+            if not finished:
+                raise
+            interrupted = True
+        return self.found(finished, interrupted=interrupted)
+
+    def rehearse(self, label: str, stack: tuple[Strategy, ...]) -> None:
+        """Run every variant of a stack once, untimed: that counts, and tells whether it can do this workload."""
+        for primitive in self.plan.primitives:
             variant = Variant(label, stack, primitive)
             try:
-                counted = _count(machine, bench, variant)
-            except UnclaimedError:
-                skipped.append(Skipped(label, f"passes on what this machine asks of it (zone {_zone(machine)})"))
-                break
+                counted = self.count(variant)
+            except UnclaimedError as error:
+                reason = f"it passes on what this machine asks of it ({error.npages} pages, zone {error.zone})"
+                self.skipped.append(Skipped(label, reason))
+                return
             own = not any(one.clear_calls for one in counted.values())
-            variant = Variant(label, stack, OWN) if own else variant
-            variants.append(variant)
-            counters.update({(case, label, variant.primitive): one for case, one in counted.items()})
+            variant = attrs.evolve(variant, primitive=OWN) if own else variant
+            self.variants.append(variant)
+            self.counters.update({(case, label, variant.primitive): one for case, one in counted.items()})
             if own:
-                break
-    return variants, counters, skipped
+                return
 
+    def count(self, variant: Variant) -> dict[int | None, Counters]:
+        """Return what a sample of each case counts."""
+        self.apply(variant)
+        counted = {}
+        for case in self.bench.cases:
+            self.machine.reset_counters()
+            with _blaming(variant.label):
+                self.bench.run(case, 0)
+            counted[case] = self.machine.counters
+        return counted
 
-def _zone(machine: Machine) -> str:
-    return "HIGHMEM" if machine.config.config_highmem else "NORMAL"
+    def apply(self, variant: Variant) -> None:
+        """Have the machine ask VARIANT."""
+        self.machine.set_stack(variant.stack)
+        if variant.primitive != OWN:
+            self.machine.set_primitives(self.by_size(variant.primitive))
 
+    def by_size(self, primitive: str) -> list[str]:
+        """Return which primitive it is, by size of call."""
+        return primitives.by_size(primitive, self.scene.config)
 
-def _count(machine: Machine, bench: Bench, variant: Variant) -> dict[int | None, Counters]:
-    _apply(machine, variant)
-    counted = {}
-    for case in bench.cases:
-        machine.reset_counters()
-        timings = bench.run(case, 0)
-        for one in timings:
-            counted[one] = machine.counters
-    return counted
+    def round(self, turn: int) -> None:
+        """Take one sample of every row, in an order that the seed and the round decide."""
+        taken: dict[_Key, float] = {}
+        shuffle = random.Random(f"{self.plan.options.seed} {turn}").shuffle  # noqa: S311
+        for case in self.bench.cases:
+            entries: list[Variant | Peer | None] = [None, *self.variants, *self.plan.peers]
+            shuffle(entries)
+            for place, entry in enumerate(entries):
+                taken |= self.sample(case, entry, turn * len(entries) + place)
+        # Only a whole round counts: ratios are taken round by round.
+        for key, ns_per_byte in taken.items():
+            self.samples.setdefault(key, []).append(ns_per_byte)
 
+    def sample(self, case: int | None, entry: Variant | Peer | None, where: int) -> dict[_Key, float]:
+        """Return the nanoseconds per byte of a variant, of a peer, or (None) of the roofline."""
+        if isinstance(entry, Variant):
+            self.apply(entry)
+            with _blaming(entry.label):
+                timings = self.bench.run(case, where)
+            return {self.note(entry, one, timing): timing.ns / timing.nbytes for one, timing in timings.items()}
+        if entry is None:
+            timing = self.bench.roofline(case, where, self.by_size("best")[-1])
+            return {(case, *_ROOFLINE): timing.ns / timing.nbytes}
+        timing = entry.run(self.bench, where)
+        return {(case, entry.name, OWN): timing.ns / timing.nbytes}
 
-def _round(
-    plan: Plan,
-    machine: Machine,
-    bench: Bench,
-    variants: Sequence[Variant],
-    best: Sequence[str],
-    turn: int,
-    samples: _Samples,
-) -> None:
-    """Take one sample of every row, in an order that the seed and the round decide."""
-    taken: dict[tuple[int | None, str, str], float] = {}
-    order = random.Random(f"{plan.options.seed} {turn}")  # noqa: S311
-    for case in bench.cases:
-        entries: list[Variant | Peer | None] = [None, *variants, *plan.peers]
-        order.shuffle(entries)
-        for place, entry in enumerate(entries):
-            where = turn * len(entries) + place
-            if entry is None:
-                timing = bench.roofline(case, where, best[-1])
-                taken[(case, *_ROOFLINE)] = timing.ns / timing.nbytes
-            elif isinstance(entry, Variant):
-                _apply(machine, entry)
-                _take(taken, samples, entry, bench.run(case, where))
-            else:
-                timing = entry.run(bench, where)
-                taken[case, entry.name, OWN] = timing.ns / timing.nbytes
-    # Only a whole round counts: ratios are taken round by round.
-    for key, value in taken.items():
-        samples.rows.setdefault(key, []).append(value)
-
-
-def _take(
-    taken: dict[tuple[int | None, str, str], float],
-    samples: _Samples,
-    variant: Variant,
-    timings: Mapping[int | None, Timing],
-) -> None:
-    for case, timing in timings.items():
-        taken[case, variant.label, variant.primitive] = timing.ns / timing.nbytes
-        samples.nbytes[case] = timing.nbytes
+    def note(self, variant: Variant, case: int | None, timing: Timing) -> _Key:
+        """Return the row of a sample, having noted what is not its time."""
+        self.nbytes[case] = timing.nbytes
         if timing.dirty is not None:
-            samples.dirty[variant.label, variant.primitive] = timing.dirty
+            self.dirty.setdefault((variant.label, variant.primitive), timing.dirty)
+        return case, variant.label, variant.primitive
 
+    def take_latencies(self) -> None:
+        """In a run of its own: a clock reading around every allocation would change the throughput."""
+        options = self.plan.options
+        cold = options.touch == "none" and not options.hot and options.threads == 1
+        if not isinstance(self.bench, ChunkBench) or len(self.bench.cases) == 1 or options.init_on_free or not cold:
+            return
+        for variant in self.variants:
+            self.apply(variant)
+            for order in self.bench.orders:
+                with _blaming(variant.label):
+                    ns = self.bench.latencies(order)
+                p50, p99 = np.percentile(ns, [50, 99])
+                latency = Latency(p50_ns=float(p50), p99_ns=float(p99), max_ns=int(ns[-1]), count=len(ns))
+                self.latencies[order, variant.label, variant.primitive] = latency
 
-def _roofline_case(samples: _Samples, case: int | None) -> Row:
-    # A run that gives several results (churn) has one roofline for all of them.
-    found = samples.rows.get((case, *_ROOFLINE)) or samples.rows.get((None, *_ROOFLINE), [])
-    return np.array(found)
-
-
-def _rooflines(samples: _Samples, best: Sequence[str]) -> tuple[Roofline, ...]:
-    return tuple(
-        Roofline(order=case, primitive=best[-1], gbps=1 / statistics.spread(row).median)
-        for (case, *name), row in samples.rows.items()
-        if tuple(name) == _ROOFLINE
-    )
-
-
-def _results(
-    plan: Plan,
-    machine: Machine,
-    scene: Scene,
-    variants: Sequence[Variant],
-    samples: _Samples,
-    counters: Mapping[tuple[int | None, str, str], Counters],
-    latencies: Mapping[tuple[int | None, str, str], Latency],
-) -> Iterator[Result]:
-    by_label = {(variant.label, variant.primitive): variant for variant in variants}
-    for (case, label, primitive), row in samples.rows.items():
-        if (label, primitive) == _ROOFLINE:
-            continue
-        roofline = _roofline_case(samples, case)
-        kept = ~statistics.disturbed(roofline)
-        times = np.array(row)[kept]
-        base = _baseline(variants, samples, case)
-        variant = by_label.get((label, primitive))
-        nbytes = samples.nbytes[case]
-        counted = counters.get((case, label, primitive))
-        yield Result(
-            strategy=label,
-            primitive=primitive,
-            resolved=_resolved(primitive, counted, machine),
-            workload=plan.workload.name,
-            scene=scene.label,
-            order=case,
-            bytes=nbytes,
-            rounds=int(kept.sum()),
-            rounds_thrown_out=int((~kept).sum()),
-            seconds=statistics.spread(times * nbytes / 1e9),
-            gbps=1 / statistics.spread(times).median,
-            modes_gbps=tuple(1 / mode for mode in statistics.modes(times)),
-            baseline=base[0] if base else None,
-            ratio=statistics.paired_ratio(base[1][kept], times, plan.options.seed) if base else None,
-            of_roofline=statistics.paired_ratio(roofline[kept], times, plan.options.seed).ratio,
-            counters=counted,
-            latency=latencies.get((case, label, primitive)),
-            interpreted=variant is not None and any(one.interpreted for one in variant.stack),
-            peer=variant is None,
-            dirty_offset=samples.dirty.get((label, primitive)),
+    def found(self, finished: int, *, interrupted: bool) -> SceneRun:
+        """Return what the samples say."""
+        best = self.by_size("best")[-1]
+        return SceneRun(
+            workload=self.plan.workload.name,
+            label=self.scene.label,
+            how=_how(self.plan.options),
+            config=str(self.scene.config),
+            backing=self.machine.backing,
+            huge_bytes=self.machine.huge_bytes,
+            rooflines=tuple(
+                Roofline(order=case, primitive=best, gbps=1 / statistics.spread(row).median)
+                for (case, *name), row in self.samples.items()
+                if tuple(name) == _ROOFLINE
+            ),
+            results=tuple(self.result(*key) for key in self.samples if key[1:] != _ROOFLINE),
+            skipped=(*self.plan.left_out, *self.skipped),
+            rounds=finished,
+            interrupted=interrupted,
         )
 
+    def result(self, case: int | None, label: str, primitive: str) -> Result:
+        """Return the result of one row, of the rounds that nothing disturbed."""
+        roofline = self.roofline(case)
+        kept = ~statistics.disturbed(roofline)
+        times = np.array(self.samples[case, label, primitive])[kept]
+        spread = statistics.spread(times)
+        dirty = self.dirty.get((label, primitive))
+        baseline = self.baseline() if dirty is None else None
+        counters = self.counters.get((case, label, primitive))
+        variants = {(variant.label, variant.primitive): variant for variant in self.variants}
+        variant = variants.get((label, primitive))
+        return Result(
+            strategy=label,
+            primitive=primitive,
+            resolved=self.resolved(primitive, counters),
+            workload=self.plan.workload.name,
+            scene=self.scene.label,
+            order=case,
+            bytes=self.nbytes[case],
+            rounds=int(kept.sum()),
+            rounds_thrown_out=int((~kept).sum()),
+            seconds=statistics.spread(times * self.nbytes[case] / 1e9),
+            gbps=1 / spread.median,
+            modes_gbps=tuple(1 / mode for mode in statistics.modes(times)),
+            baseline=baseline,
+            ratio=baseline and self.ratio(self.samples[case, *baseline], times, kept),
+            of_roofline=statistics.paired_ratio(roofline[kept], times, self.plan.options.seed).ratio,
+            counters=counters,
+            latency=self.latencies.get((case, label, primitive)),
+            interpreted=variant is not None and variant.interpreted,
+            peer=variant is None,
+            dirty_offset=dirty,
+        )
 
-def _resolved(primitive: str, counted: Counters | None, machine: Machine) -> str:
-    """Which primitive "best" was, for calls as large as this strategy's were on average."""
-    if primitive != "best" or counted is None:
-        return primitive
-    table = primitives.by_size("best", machine.config)
-    pages_a_call = counted.cleared_pages // counted.clear_calls
-    return table[min(pages_a_call.bit_length() - 1, len(table) - 1)]
+    def ratio(
+        self, base: list[float], times: Row, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    ) -> statistics.Ratio:
+        """Return how many times as fast as the baseline."""
+        return statistics.paired_ratio(np.array(base)[kept], times, self.plan.options.seed)
+
+    def roofline(self, case: int | None) -> Row:
+        """Return the roofline's samples; a run that gives several results (churn) has one for all of them."""
+        found = self.samples.get((case, *_ROOFLINE)) or self.samples[None, *_ROOFLINE]
+        return np.array(found)
+
+    def baseline(self) -> tuple[str, str] | None:
+        """Return the baseline strategy with the first primitive: one for all rows, so that factors multiply."""
+        return next(((one.label, one.primitive) for one in self.variants if one.baseline), None)
+
+    def resolved(self, primitive: str, counters: Counters | None) -> str:
+        """Return which primitive "best" was, for calls as large as this strategy's were on average."""
+        if primitive != "best" or counters is None:
+            return primitive
+        table = self.by_size("best")
+        pages_a_call = counters.cleared_pages // counters.clear_calls
+        return table[min(pages_a_call.bit_length() - 1, len(table) - 1)]
 
 
-def _baseline(
-    variants: Sequence[Variant], samples: _Samples, case: int | None
-) -> tuple[tuple[str, str], Row] | None:
-    """The baseline strategy with the first primitive: one for all rows, so that factors multiply."""
-    first = next((variant for variant in variants if variant.baseline), None)
-    if first is None:
-        return None
-    return (first.label, first.primitive), np.array(samples.rows[case, first.label, first.primitive])
+def _how(options: Options) -> tuple[str, ...]:
+    said: Mapping[str, bool] = {
+        f"touch={options.touch}": options.touch != "none",
+        "hot": options.hot,
+        f"{options.threads} threads": options.threads > 1,
+    }
+    return tuple(word for word, holds in said.items() if holds)
 
 
-def _latencies(
-    plan: Plan, machine: Machine, bench: Bench, variants: Sequence[Variant]
-) -> dict[tuple[int | None, str, str], Latency]:
-    """In a run of its own, since a clock reading around every allocation would change the throughput."""
-    take = getattr(bench, "latencies", None)
-    if take is None or plan.options.init_on_free or len(bench.cases) == 1:
-        return {}
-    found = {}
-    for variant in variants:
-        _apply(machine, variant)
-        for case in bench.cases:
-            ns = take(case)
-            p50, p99 = np.percentile(ns, [50, 99])
-            found[case, variant.label, variant.primitive] = Latency(
-                p50_ns=float(p50), p99_ns=float(p99), max_ns=int(ns[-1]), count=len(ns)
-            )
-    return found
+@contextlib.contextmanager
+def _blaming(label: str) -> Iterator[None]:
+    """Have whatever a strategy in Python raises end in a StrategyError that names it."""
+    try:
+        yield
+    except ClearfwError:
+        raise
+    except Exception as error:
+        msg = f"{label} raised {type(error).__name__}: {error}: mend it, its times are of no use"
+        raise StrategyError(msg, label) from error

@@ -6,6 +6,9 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from clearfw import conformance
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from clearfw.conformance import Answer
 
 SCHEMA = "clearfw.check/1"
+_EXPLAINED = 3
 _STYLES = {conformance.PASS: "green", conformance.FAIL: "bold red", conformance.NOT_ASKED: "dim"}
 
 
@@ -78,7 +82,8 @@ def table(verdict: Verdict) -> RenderableType:
     for answer in verdict.answers:
         grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), sentence(answer))
     failures = [answer for answer in verdict.answers if not answer.passed]
-    return Group(grid, *(Text(explanation(answer, verdict.given) + "\n") for answer in failures))
+    # One mistake as a rule fails several checks: the first few explain it.
+    return Group(grid, *(Text(explanation(answer, verdict.given) + "\n") for answer in failures[:_EXPLAINED]))
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
