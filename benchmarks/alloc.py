@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .common import boot, clock, skipping
+
+if TYPE_CHECKING:
+    from clearfw import Machine
 
 PAIRS = 200_000
 PYTHON_PAIRS = 20_000
@@ -14,7 +17,7 @@ BULK = 1000
 
 
 @functools.cache
-def _machine() -> Any:  # noqa: ANN401
+def _machine() -> Machine:
     machine = boot("memory=256M", "")
     machine.time_pairs(PAIRS)
     return machine

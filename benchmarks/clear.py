@@ -28,6 +28,7 @@ class _Chunks:
         self.machine = boot(cmdline, stack)
         self.arena = Arena(self.machine, chunk_nbytes)
         self.gfp = gfp
+        self.turn = 0
         # HIGHMEM lies above lowmem, and the machines here have as many chunks of one as of the other.
         first = self.arena.nchunks // 2 if "highmem" in cmdline else 0
         self.chunks = range(first, self.arena.nchunks)
@@ -81,12 +82,11 @@ class Clear:
         """Boot once a process."""
         with skipping():
             self.chunks = _warm_chunks(strategy, primitive, order)
-        self.turn = 0
 
     def time_page(self, strategy: str, primitive: str, order: int) -> None:  # noqa: ARG002
         """Report the nanoseconds that the C loop took, for one page."""
-        self.turn += 1
-        clock.add(self.chunks.run(self.turn, order), self.chunks.arena.chunk_bytes >> 12)
+        self.chunks.turn += 1
+        clock.add(self.chunks.run(self.chunks.turn, order), self.chunks.arena.chunk_bytes >> 12)
 
 
 class _Ratio:
@@ -102,6 +102,7 @@ class _Ratio:
             self.best: list[str] = self.chunks.machine.primitives
 
     def variant(self, stack: str, primitive: str, order: int, **how: Any) -> Run:  # noqa: ANN401
+        """Return the allocation of a chunk in blocks of 2^ORDER, with that stack and primitive."""
         machine = self.chunks.machine
 
         def run(turn: int) -> float:
@@ -118,7 +119,7 @@ class _Ratio:
 
 
 class ToBaseline(_Ratio):
-    """2 MiB blocks against per_page with rep stosb: what batching gains, what the primitive gains, and both."""
+    """2 MiB blocks against per_page with rep stosb: what batching gains, the primitive, and both."""
 
     params = (("batched/stosb", "per_page/best", "batched/best"),)
     param_names = ("variant",)
@@ -153,12 +154,12 @@ class Bulk(_Ratio):
 class TwoThreads(_Ratio):
     """The same memory cleared by two threads against one."""
 
-    def setup(self) -> None:
+    def setup(self, *params: object) -> None:
         """Two threads want two processors."""
         if len(os.sched_getaffinity(0)) < 2:  # noqa: PLR2004
             msg = "one processor"
             raise NotImplementedError(msg)
-        super().setup()
+        super().setup(*params)
 
     def track_ratio(self) -> float:
         """The bar is 1/1.9, on idle processors."""

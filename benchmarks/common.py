@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import random
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from clearfw import Machine
 
     # From one turn to the nanoseconds it took.
     Run = Callable[[int], float]
@@ -63,7 +65,7 @@ def skipping() -> Iterator[None]:
         raise NotImplementedError(str(error)) from error
 
 
-def boot(cmdline: str, stack: str | Iterable[object]) -> Any:  # noqa: ANN401  Machine is not imported here
+def boot(cmdline: str, stack: str | Iterable[object]) -> Machine:
     """Return a machine with all of its memory faulted in; call it within skipping()."""
     from clearfw import Machine
 
@@ -78,8 +80,6 @@ def ratio(this: Run, baseline: Run, rounds: int = ROUNDS) -> float:
     A round is thrown out when its baseline took a quarter longer than the median of them.
     """
     order = random.Random(0)  # noqa: S311
-    taken: list[dict[Run, float]] = []
-    for turn in range(rounds):
-        taken.append({run: run(turn) for run in order.sample((this, baseline), 2)})
+    taken = [{run: run(turn) for run in order.sample((this, baseline), 2)} for turn in range(rounds)]
     limit = 1.25 * statistics.median(times[baseline] for times in taken)
     return statistics.median(times[this] / times[baseline] for times in taken if times[baseline] <= limit)

@@ -1,14 +1,16 @@
-"""Counts: what each strategy does for a fixed sequence of allocations. The same on every run and every machine."""
+"""Counts: what each strategy does for a fixed sequence of allocations, the same on every run and machine."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .common import MIB, boot, skipping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from clearfw import Machine
 
 # Each stack on the workload it is for.
 CASES = (
@@ -33,7 +35,7 @@ def _nontemporal() -> str:
     return found[0] if found else "generic"
 
 
-def _mixed(machine: Any, gfp: str) -> None:  # noqa: ANN401
+def _mixed(machine: Machine, gfp: str) -> None:
     """Allocate 200 blocks of random order, small ones more often, and free all."""
     seeded = random.Random(1)  # noqa: S311
     orders = [min(seeded.randrange(11), seeded.randrange(11)) for _ in range(200)]
@@ -42,25 +44,25 @@ def _mixed(machine: Any, gfp: str) -> None:  # noqa: ANN401
         machine.free_pages(block)
 
 
-def _orders(machine: Any) -> None:  # noqa: ANN401
+def _orders(machine: Machine) -> None:
     _mixed(machine, "GFP_KERNEL")
 
 
-def _highmem(machine: Any) -> None:  # noqa: ANN401
+def _highmem(machine: Machine) -> None:
     _mixed(machine, "GFP_HIGHUSER")
 
 
-def _bulk(machine: Any) -> None:  # noqa: ANN401
+def _bulk(machine: Machine) -> None:
     for nr in (1, 16, 512):
         machine.free_pages_bulk(machine.alloc_pages_bulk(nr))
 
 
-def _vmalloc(machine: Any) -> None:  # noqa: ANN401
+def _vmalloc(machine: Machine) -> None:
     # The odd byte makes a partial last page, and blocks of every order below the first.
     machine.vmalloc(16 * MIB - 1).free()
 
 
-WORKLOADS: dict[str, tuple[str, Callable[[Any], None]]] = {
+WORKLOADS: dict[str, tuple[str, Callable[[Machine], None]]] = {
     "orders": ("memory=256M init_on_alloc=1", _orders),
     "highmem": ("memory=256M highmem=192M kmap=priced init_on_alloc=1", _highmem),
     "bulk": ("memory=64M init_on_alloc=1", _bulk),

@@ -6,9 +6,12 @@ import functools
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .common import boot, clock, skipping
+
+if TYPE_CHECKING:
+    from clearfw import Machine
 
 STRATEGIES = Path(__file__).parent / "strategies"
 CALLS = 1_000_000
@@ -16,7 +19,7 @@ PLUGGY_CALLS = 10_000
 
 
 @functools.cache
-def _native(passing: int) -> Any:  # noqa: ANN401
+def _native(passing: int) -> Machine:
     """Return a machine whose stack is PASSING strategies that pass on, and one that claims."""
     from clearfw import NativeStrategy
 
@@ -29,15 +32,15 @@ def _native(passing: int) -> Any:  # noqa: ANN401
 
 
 def _copy(directory: Path, index: int) -> Path:
-    # Another source, another shared object: one function called ten times in a row is not what a stack is, and
-    # leaves the processor no way to predict where the chain ends.
+    # Another source, another shared object: one function called ten times in a row is not what a stack
+    # is, and leaves the processor no way to predict where the chain ends.
     copy = directory / f"passes_on_{index}.c"
     copy.write_text(f"/* {index} */\n{(STRATEGIES / 'passes_on.c').read_text()}")
     return copy
 
 
 @functools.cache
-def _pluggy() -> Any:  # noqa: ANN401
+def _pluggy() -> Machine:
     from clearfw import hookimpl
 
     class Claims:

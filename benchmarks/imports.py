@@ -1,4 +1,4 @@
-"""Start-up: what a test suite waits for at import, and a person at the command line. A new process each time."""
+"""Start-up, in a new process each time: what a test suite waits for, and a person at the command line."""
 
 from __future__ import annotations
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .common import MIB, boot, clock, ratio, skipping
 
 if TYPE_CHECKING:
+    from clearfw import Machine
+    from clearfw._core import Arena, VmallocArea
+
     from .common import Run
 
 CMDLINE = "memory=128M kasan=hw_tags kasan.vmalloc=off init_on_alloc=1 backing=base primitive=best"
@@ -15,29 +18,33 @@ NBYTES = 32 * MIB
 
 
 @functools.cache
-def _area(layout: str) -> Any:  # noqa: ANN401
-    """Return an area of 32 MiB: in runs of 4 MiB, or with no two pages side by side in memory."""
+def _area(layout: str) -> tuple[Machine, VmallocArea, Arena]:
+    """Return a machine, an area of 32 MiB in runs of 4 MiB or of one page, and what must live as long."""
     from clearfw._core import Arena
 
-    machine = boot(CMDLINE, "vmalloc_per_page")
+    machine = boot(CMDLINE, "vmalloc_contiguous")
+    arena = Arena(machine, 4 * MIB)
     if layout == "fragmented":
-        # Half of the memory stays with the arena, which so must live as long as the area.
-        machine.arena = Arena(machine, 4 * MIB)
-        machine.arena.fragment(seed=1)
-    return machine, machine.vmalloc(NBYTES)
+        # It holds every other page from now on.
+        arena.fragment(seed=1)
+    else:
+        arena.close()
+    area = machine.vmalloc(NBYTES)
+    # Once through its own address, so that nothing is left to fault in.
+    area.reinit()
+    return machine, area, arena
 
 
 class _Area:
     """An area that strategies take turns on."""
 
     version = "1"
-    params = (("vmalloc_per_page", "vmalloc_runs", "vmalloc_contiguous"), ("contiguous", "fragmented"))
     param_names = ("strategy", "layout")
 
     def setup(self, strategy: str, layout: str) -> None:
         """Boot once a process."""
         with skipping():
-            self.machine, self.area = _area(layout)
+            self.machine, self.area, _ = _area(layout)
             self.machine.set_stack(strategy)
 
     def clear(self) -> int:
@@ -46,7 +53,7 @@ class _Area:
         if not clean:
             msg = "the area is not zero"
             raise AssertionError(msg)
-        return int(ns)
+        return ns
 
 
 class Vmalloc(_Area):
@@ -54,6 +61,7 @@ class Vmalloc(_Area):
 
     timer = clock
     repeat = (5, 20, 2.0)
+    params = (("vmalloc_per_page", "vmalloc_runs", "vmalloc_contiguous"), ("contiguous", "fragmented"))
 
     def time_page(self, strategy: str, layout: str) -> None:  # noqa: ARG002
         """Report the nanoseconds that the init point took, for one page."""
@@ -71,6 +79,8 @@ class ToBaseline(_Area):
         return ratio(self.variant(strategy), self.variant("vmalloc_per_page"))
 
     def variant(self, strategy: str) -> Run:
+        """Return the clear of the area by STRATEGY."""
+
         def run(_turn: int) -> float:
             self.machine.set_stack(strategy)
             return self.clear()

@@ -60,7 +60,7 @@ cdef extern from "error.h" nogil:
         int zone
         char detail[160]
     enum:
-        CLEARFW_EIN_INIT
+        CLEARFW_EIN_INIT, CLEARFW_EMAP_COUNT
 
 cdef extern from "config.h" nogil:
     enum clearfw_backing:
@@ -259,6 +259,10 @@ cdef extern from "witness.h" nogil:
 cdef extern from "fault.h" nogil:
     int fault_report_to(int fd)
 
+cdef extern from "inject.h" nogil:
+    void inject_fail_after(uint64_t n)
+    uint64_t inject_calls()
+
 cdef extern from "core_names.h" nogil:
     const char *core_event_name(int event)
     const char *core_gfp_name(int index, uint32_t *bit)
@@ -296,6 +300,29 @@ cdef object _core_error(clearfw_error *error, str stack):
     )
 
 
+cdef object _no_memory_for(str what):
+    return errors.MemoryLimitError(
+        f"the host gave no memory for {what}: free some, or raise RLIMIT_AS"
+    )
+
+
+cdef c_cpu *_cpu(c_machine *machine) except NULL:
+    cdef c_cpu *cpu = this_cpu(machine)
+    if cpu == NULL:
+        raise _no_memory_for("this thread's page lists")
+    return cpu
+
+
+def fail_after(uint64_t n):
+    """Have the N-th call from now that asks the host for memory, a mapping, a file or a thread fail; 0: none."""
+    inject_fail_after(n)
+
+
+def injected_calls() -> int:
+    """Return how many such calls the core has made so far."""
+    return inject_calls()
+
+
 def gfp_bits() -> dict:
     """Return the core's own table of gfp bits, by the kernel's names."""
     cdef uint32_t bit
@@ -329,12 +356,12 @@ cdef class NativeStrategyHandle:
             return False
         if where == INIT_VMALLOC:
             area = range_
-            this_cpu(area.machine.require())
+            _cpu(area.machine.require())
             with nogil:
                 claimed = strategy_ask(self.strategy, where, area.start, area.size)
         else:
             pages = range_
-            this_cpu(pages.machine.require())
+            _cpu(pages.machine.require())
             with nogil:
                 claimed = strategy_ask(self.strategy, where, pages.head, pages.count)
         return claimed
@@ -763,10 +790,7 @@ cdef class KmapLocal(_Buffer):
     cdef void *mapped
 
     def __init__(self, Pages pages, unsigned int index):
-        cdef c_machine *machine = pages.require()
-        cdef c_cpu *cpu = this_cpu(machine)
-        if cpu == NULL:
-            raise MemoryError
+        cdef c_cpu *cpu = _cpu(pages.require())
         self.machine = pages.machine
         self.pages = pages
         cpu_forget_violation(cpu)
@@ -780,7 +804,7 @@ cdef class KmapLocal(_Buffer):
         if self.freed:
             return
         self._check_idle("the kmap_local mapping")
-        cpu_forget_violation(this_cpu(self.machine.require()))
+        cpu_forget_violation(_cpu(self.machine.require()))
         lent_kunmap_local(self.mapped)
         _raise_violation(self.machine)
         self.pages.exports -= 1
@@ -909,9 +933,10 @@ cdef class CoreMachine:
         failure = self.failures.pop(threading.get_ident(), None)
         if failure is not None:
             raise failure
-        cpu = this_cpu(self.c)
-        if cpu == NULL:
-            raise MemoryError("no memory for this thread's lists")
+        cpu = _cpu(self.c)
+        # Where there was no CPU to write an error to, there may be one now.
+        if cpu.error.code != -status:
+            raise _no_memory_for("this thread's page lists")
         raise _core_error(&cpu.error, self.stack_name)
 
     def _boot(self, config):
@@ -1040,7 +1065,7 @@ cdef class CoreMachine:
             raise errors.ConfigError(f"alloc_pages_bulk of {nr} pages: ask for at least 1")
         heads = <page **>PyMem_Malloc(nr * sizeof(page *))
         if heads == NULL:
-            raise MemoryError
+            raise _no_memory_for(f"a list of {nr} pages")
         try:
             with nogil:
                 status = machine_alloc_bulk(machine, flags, heads, nr)
@@ -1061,7 +1086,7 @@ cdef class CoreMachine:
             return
         heads = <page **>PyMem_Malloc(nr * sizeof(page *))
         if heads == NULL:
-            raise MemoryError
+            raise _no_memory_for(f"a list of {nr} pages")
         try:
             for item in taken:
                 one = <Pages?>item
@@ -1117,7 +1142,7 @@ cdef class CoreMachine:
         with nogil:
             status = c_vfree(machine, start)
         # Any other failure is a page's, which nobody cleared: by then the area is gone.
-        area.freed = status != -CLEARFW_EIN_INIT
+        area.freed = status not in (-CLEARFW_EIN_INIT, -CLEARFW_EMAP_COUNT)
         self.check(status)
 
     # Strategies
@@ -1134,14 +1159,14 @@ cdef class CoreMachine:
             nr += 1
         # The callback stays: another thread may be about to call it.
         if init_point_bind(machine, <init_point>point, chain, nr):
-            raise MemoryError
+            raise _no_memory_for("the stack of strategies")
 
     def _bind_callback(self, int point, callback):
         """Make POINT ask CALLBACK(range) instead; it returns true when the pages were cleared."""
         cdef c_machine *machine = self.require()
         self.callbacks[point] = callback
         if init_point_bind_callback(machine, <init_point>point, _init_callback, <void *>self):
-            raise MemoryError
+            raise _no_memory_for("the stack of strategies")
 
     def set_primitives(self, list names):
         """Use names[i] for clears of 2^i pages and up; the last for all larger ones."""
@@ -1535,13 +1560,13 @@ cdef CoreMachine _machine_here():
     if machine is None:
         raise errors.StrategyError("the kernel's vocabulary is for use inside an init point", "")
     # The strategy may have been on another machine since.
-    this_cpu(machine.require())
+    _cpu(machine.require())
     return machine
 
 
 cdef int _raise_violation(CoreMachine machine) except -1:
     """Raise at once what a C strategy would only be told at the end of the init point."""
-    cdef c_cpu *cpu = this_cpu(machine.require())
+    cdef c_cpu *cpu = _cpu(machine.require())
     if cpu_take_violation(cpu):
         raise _core_error(&cpu.error, machine.stack_name)
     return 0

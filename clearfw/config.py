@@ -59,7 +59,7 @@ def _format_bool(value: bool) -> str:  # noqa: FBT001  (a value to print, not a 
     return str(int(value))
 
 
-def _format_on_off(value: bool) -> str:  # noqa: FBT001  (likewise; kasan.vmalloc= takes no 0 or 1 in the kernel)
+def _format_on_off(value: bool) -> str:  # noqa: FBT001  (likewise; the kernel takes no 0 or 1 here)
     return "on" if value else "off"
 
 
@@ -167,7 +167,7 @@ class Config:
     Attributes:
         page_size: bytes, 4, 16 or 64 KiB.
         memory: bytes in all, HIGHMEM included.
-        alias: above 0, only so many real bytes, mapped again and again over all of memory: cheap room for huge blocks.
+        alias: above 0, only so many real bytes, mapped again and again over all of memory: for huge blocks.
         highmem: bytes of it that make up ZONE_HIGHMEM; above 0 means CONFIG_HIGHMEM=y.
         backing: the pages of the host that hold it.
         init_on_alloc, init_on_free, page_poison: as the kernel's parameters.
@@ -180,6 +180,7 @@ class Config:
         vmalloc_init: "kernel" has the vmalloc init point fire when the kernel's does, "always" each time.
         record_events: keep the order of events at the init points.
         seed: of the random KASAN tags.
+
     """
 
     page_size: int = _choice("page_size", 4096, (4096, 16384, 65536), parse_size, format_size)

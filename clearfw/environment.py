@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def describe(registry: Registry, strategies: Iterable[Strategy]) -> dict[str, Any]:
-    """Return versions, commit, compiler, processor, kernel, plugins and the hash of each strategy's source."""
+    """Return versions, commit, compiler, processor, kernel, plugins and a hash of each strategy's source."""
     from importlib.metadata import version
 
     return {
@@ -35,12 +35,14 @@ def describe(registry: Registry, strategies: Iterable[Strategy]) -> dict[str, An
         "compiler": _compiler(),
         "flags": " ".join(compiler.FLAGS),
         "plugins": {info.name: info.version for info in registry.plugins if info.status == "active"},
-        "sources": {one.name: compiler.source_hash(one.source) for one in strategies if one.source is not None},
+        "sources": {
+            one.name: compiler.source_hash(one.source) for one in strategies if one.source is not None
+        },
     }
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that clearfw was imported from, "-dirty" after it if changed; None outside."""
+    """Return the commit of the checkout clearfw comes from, with "-dirty" if changed; None outside of one."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None

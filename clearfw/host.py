@@ -25,7 +25,10 @@ def check_memory(nbytes: int) -> None:
         raise MemoryLimitError(msg)
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and nbytes > limit:
-        msg = f"memory={format_size(nbytes)} asked for, RLIMIT_AS is {limit >> 20}M: raise it (ulimit -v), or boot with less"
+        msg = (
+            f"memory={format_size(nbytes)} asked for, RLIMIT_AS is {limit >> 20}M: "
+            "raise it (ulimit -v), or boot with less"
+        )
         raise MemoryLimitError(msg)
 
 
@@ -61,7 +64,7 @@ def cpu_model() -> str:
 
 
 def cpu_identity() -> str:
-    """Return the processor's name with family, model and stepping where they exist: a key for measurements."""
+    """Return the processor's name, family, model and stepping, where they exist: a key for measurements."""
     wanted = ("vendor_id", "model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part")
     found: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():

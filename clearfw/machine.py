@@ -10,12 +10,12 @@ import pluggy
 from clearfw import hookspecs, primitives, registry
 from clearfw._core import CoreMachine
 from clearfw.config import Config
-from clearfw.errors import ConfigError, PluginError, UnknownStrategyError
+from clearfw.errors import PluginError, UnknownStrategyError
 from clearfw.host import check_memory
 from clearfw.strategies import INIT_HOOKS, as_strategy, parse_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
     from clearfw.strategies import Strategy
@@ -72,18 +72,22 @@ class Machine(CoreMachine):
     """
 
     config: Config
+    _manager: pluggy.PluginManager
+    _registered: dict[str, Strategy]
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
-        """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None asks the plugins' default."""
+        """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
         super().__init__()
         check_memory(config.alias or config.memory)
         self.config = config
-        self._boot(config)
         self._new_manager()
-        self.set_primitives(primitives.by_size(config.primitive, config))
-        for strategy in reversed(_strategies(stack, config)):
-            self._register(strategy)
-        self._rebind()
+        self._boot(config)
+        try:
+            self.set_primitives(primitives.by_size(config.primitive, config))
+            self._replace(_strategies(stack, config))
+        except BaseException:  # else the memory stays for as long as someone looks at the traceback
+            self._destroy()
+            raise
 
     @classmethod
     def boot(cls, cmdline: str | Config = "", *, stack: str | Iterable[object] | None = None) -> Self:
@@ -115,26 +119,21 @@ class Machine(CoreMachine):
         return tuple(self._registered)
 
     def register(self, strategy: object, name: str = "") -> None:
-        """Put a strategy before those already registered: a Strategy, or any object with init-point hookimpls."""
+        """Put a strategy before those already there: a Strategy, or an object with init-point hookimpls."""
         added = as_strategy(strategy, name or type(strategy).__name__)
-        self._register(added)
-        try:
-            self._rebind()
-        except ConfigError:  # one too many
-            self.unregister(added.name)
-            raise
+        self._replace([added, *self._registered.values()])
 
     def unregister(self, name: str) -> None:
         """Take a strategy off every init point. Raises UnknownStrategyError."""
         if name not in self._registered:
             raise UnknownStrategyError(name, self._registered)
-        del self._registered[name]
-        self._manager.unregister(name=name)
-        self._rebind()
+        self._replace([strategy for strategy in self._registered.values() if strategy.name != name])
 
     def set_stack(self, stack: str | Iterable[object]) -> None:
         """Replace all strategies by those of STACK, first asked first; on an error the old ones stay."""
-        strategies = _strategies(stack, self.config)
+        self._replace(_strategies(stack, self.config))
+
+    def _replace(self, strategies: Sequence[Strategy]) -> None:
         manager, registered = self._manager, self._registered
         self._new_manager()
         try:
@@ -149,15 +148,13 @@ class Machine(CoreMachine):
     def _new_manager(self) -> None:
         self._manager = pluggy.PluginManager("clearfw")
         self._manager.add_hookspecs(hookspecs.InitPoints)
-        self._registered: dict[str, Strategy] = {}
+        self._registered = {}
 
     def _register(self, strategy: Strategy) -> None:
         try:
             self._manager.register(strategy.plugin(self.config), strategy.name)
             self._manager.check_pending()
         except (ValueError, pluggy.PluginValidationError) as error:
-            if self._manager.has_plugin(strategy.name) and strategy.name not in self._registered:
-                self._manager.unregister(name=strategy.name)
             raise PluginError(strategy.name, error) from error
         self._registered = {strategy.name: strategy, **self._registered}
 

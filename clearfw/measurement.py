@@ -73,9 +73,9 @@ class Plan:
 
 
 def measure(plan: Plan, progress: Progress) -> Iterator[SceneRun]:
-    """Yield what was measured of each scene, and call PROGRESS with (rounds done, of how many, label of the scene).
+    """Yield what was measured of each scene; PROGRESS is told the rounds done, of how many, and the scene.
 
-    An interrupt ends the measurement: what is left of it are whole rounds, and KeyboardInterrupt where there is none.
+    An interrupt ends it: what was measured so far, in whole rounds, or KeyboardInterrupt where there is none.
     """
     for scene in plan.workload.scenes(plan.options):
         with Machine(scene.config, ()) as machine:
@@ -132,13 +132,14 @@ class _Session:
         return self.found(finished, interrupted=interrupted)
 
     def rehearse(self, label: str, stack: tuple[Strategy, ...]) -> None:
-        """Run every variant of a stack once, untimed: that counts, and tells whether it can do this workload."""
+        """Run every variant of a stack once, untimed: that counts, and tells whether it can do this."""
         for primitive in self.plan.primitives:
             variant = Variant(label, stack, primitive)
             try:
                 counted = self.count(variant)
             except UnclaimedError as error:
-                reason = f"it passes on what this machine asks of it ({error.npages} pages, zone {error.zone})"
+                point = self.plan.workload.point
+                reason = f"it claims nothing at the {point} init point here (zone {error.zone})"
                 self.skipped.append(Skipped(label, reason))
                 return
             own = not any(one.clear_calls for one in counted.values())
@@ -188,7 +189,9 @@ class _Session:
             self.apply(entry)
             with _blaming(entry.label):
                 timings = self.bench.run(case, where)
-            return {self.note(entry, one, timing): timing.ns / timing.nbytes for one, timing in timings.items()}
+            return {
+                self.note(entry, one, timing): timing.ns / timing.nbytes for one, timing in timings.items()
+            }
         if entry is None:
             timing = self.bench.roofline(case, where, self.by_size("best")[-1])
             return {(case, *_ROOFLINE): timing.ns / timing.nbytes}
@@ -206,7 +209,12 @@ class _Session:
         """In a run of its own: a clock reading around every allocation would change the throughput."""
         options = self.plan.options
         cold = options.touch == "none" and not options.hot and options.threads == 1
-        if not isinstance(self.bench, ChunkBench) or len(self.bench.cases) == 1 or options.init_on_free or not cold:
+        if (
+            not isinstance(self.bench, ChunkBench)
+            or len(self.bench.cases) == 1
+            or options.init_on_free
+            or not cold
+        ):
             return
         for variant in self.variants:
             self.apply(variant)
@@ -284,7 +292,7 @@ class _Session:
         return np.array(found)
 
     def baseline(self) -> tuple[str, str] | None:
-        """Return the baseline strategy with the first primitive: one for all rows, so that factors multiply."""
+        """Return the baseline with the first primitive: one for all rows, so that factors multiply."""
         return next(((one.label, one.primitive) for one in self.variants if one.baseline), None)
 
     def resolved(self, primitive: str, counters: Counters | None) -> str:

@@ -120,6 +120,8 @@ def available() -> list[Peer]:
 
 def _chunks(bench: Bench) -> ChunkBench:
     if not isinstance(bench, ChunkBench):
-        msg = "--peers asked for, with a workload that has no chunks for them: use --workload hugetlb or orders"
+        msg = (
+            "--peers asked for, with a workload that has no chunks for them: use --workload hugetlb or orders"
+        )
         raise ConfigError(msg)
     return bench

@@ -25,9 +25,9 @@ DEADLINE_S = 30.0
 
 
 def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float = DEADLINE_S) -> None:
-    """Raise StrategyError if STACK crashes, hangs or misbehaves where PLAN's workload runs on a small machine.
+    """Raise StrategyError if STACK crashes, hangs or misbehaves in PLAN's workload on a small machine.
 
-    One that passes on, or leaves memory dirty, is left to the measurement to tell. Raises what compiling raises.
+    One that passes on, or leaves memory dirty, is for the measurement to tell. Raises what compiling raises.
     """
     for scene in plan.workload.scenes(plan.options):
         for strategy in stack:

@@ -66,7 +66,7 @@ def resolve(name: str) -> str:
 
 
 def by_size(name: str, config: Config) -> list[str]:
-    """Return the primitive for clears of 1, 2, 4, ... pages of a machine of CONFIG: NAME, or the measured best.
+    """Return the primitive for clears of 1, 2, 4, ... pages of a machine of CONFIG: NAME, or those measured.
 
     Raises UnknownPrimitiveError, UnsupportedError.
     """
@@ -118,7 +118,8 @@ def _measure() -> Calibration:
     # A lead within the noise is none: then the winner of the largest size serves the smaller one too.
     tied = gbps[winner] > gbps.max(axis=0) * (1 - _NOISE)
     best = tuple(names[row] for row in np.where(tied, winner, np.argmax(gbps, axis=0)))
-    return Calibration(best, {name: tuple(row.round(2).tolist()) for name, row in zip(names, gbps, strict=True)})
+    rows = {name: tuple(row.round(2).tolist()) for name, row in zip(names, gbps, strict=True)}
+    return Calibration(best, rows)
 
 
 def _sample(names: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

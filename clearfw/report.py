@@ -10,175 +10,275 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
     from clearfw.registry import Registry
     from clearfw.results import Result, SceneRun
+    from clearfw.statistics import Ratio
 
-# Linux mainline b001cf7d16dd (7.2): 8192 huge pages of 2 MiB, init_on_alloc=1, 0.445 s to 0.166 s, on an AMD server.
+# Linux b001cf7d16dd (7.2): 8192 huge pages of 2 MiB, init_on_alloc=1, 0.445 s to 0.166 s, on an AMD server.
 PUBLISHED_RATIO = 2.68
 # What one kmap_local_page() and its kunmap_local() cost a kernel: an assumption, not measured here.
 KMAP_PRICE_NS = 25
+# With fewer rounds, the interval of a median says little.
+ENOUGH_ROUNDS = 6
+
+_SHAPES = ("per_page", "batched")
 
 
 def scene(run: SceneRun) -> RenderableType:
-    """Return the table of one machine's results, and what must be known to read it."""
+    """Return the tables of one machine's results, and what must be known to read them."""
     parts: list[RenderableType] = [Text(_heading(run), style="bold")]
     if run.results:
-        parts.append(_table(run))
+        parts.append(_throughput(run))
+    if any(result.latency for result in run.results):
+        parts += [Text("Latency of single allocations, in a run of its own:"), _latency(run)]
     parts += [Text(note, style="dim") for note in _notes(run)]
     parts += [Text(problem, style="bold red") for problem in problems([run])]
-    return Group(*parts)
+    return Group(*parts, "")
 
 
 def problems(runs: Iterable[SceneRun]) -> list[str]:
     """Return a line for each strategy that was found wanting."""
-    return [
-        f"{result.strategy} ({result.primitive}) left memory dirty, first at byte {result.dirty_offset} of a sample: "
-        "its times are of no use"
-        for run in runs
-        for result in run.results
-        if result.dirty_offset is not None
-    ]
+    found: dict[str, None] = {}
+    for run in runs:
+        for skipped in run.skipped:
+            if skipped.broken:
+                found[skipped.reason] = None
+        for result in run.results:
+            if result.dirty_offset is not None:
+                found[_dirt(result)] = None
+    return list(found)
+
+
+def _dirt(result: Result) -> str:
+    where = f"byte {result.dirty_offset} of a sample"
+    return (
+        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are of no use"
+    )
 
 
 def _heading(run: SceneRun) -> str:
-    huge = "unknown" if run.huge_bytes is None else _mib(run.huge_bytes)
-    label = f"{run.label}: " if run.label else ""
-    rounds = f"{run.results[0].rounds} rounds" if run.results else "no rounds"
-    return f"{label}{run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
-
-
-def _mib(nbytes: int) -> str:
-    return f"{nbytes >> 20} MiB"
+    huge = "unknown" if run.huge_bytes is None else f"{run.huge_bytes >> 20} MiB"
+    rounds = f"{run.rounds} round{'s' * (run.rounds != 1)}"
+    workload = f"{run.workload} {run.label}".strip()
+    orders = [f"order {order}" for order in _orders(run) if order is not None]
+    what = ", ".join((workload, *(orders if len(orders) == 1 else ()), *run.how))
+    return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
 def _grid() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _numbers(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
 
 
 def _table(run: SceneRun) -> Table:
+    """Return a table with the columns that name a row."""
     table = _grid()
-    latency = any(result.latency for result in run.results)
-    baseline = next((result.baseline for result in run.results if result.baseline), None)
-    for column in ("order", "strategy", "primitive"):
-        table.add_column(column, overflow="fold")
-    numbers = ["GB/s", f"x {baseline[0]}" if baseline else "", "95 %", "of roof", "kmaps", "walks"]
-    for column in [*numbers, *(["p50", "p99", "max"] if latency else [])]:
-        table.add_column(column, justify="right", no_wrap=True)
-    for order in dict.fromkeys(result.order for result in run.results):
-        _add_order(table, run, order, latency=latency)
+    if len(_orders(run)) > 1:
+        _numbers(table, "order")
+    table.add_column("strategy", overflow="fold")
+    table.add_column("primitive", overflow="fold")
     return table
 
 
-def _add_order(table: Table, run: SceneRun, order: int | None, *, latency: bool) -> None:
-    label = "all" if order is None else str(order)
-    for result in sorted((one for one in run.results if one.order == order), key=_rank):
-        table.add_row(label, *_row(result, latency=latency), style="dim" if result.peer else None)
-    roofline = next((one for one in run.rooflines if one.order in (order, None)), None)
-    if roofline:
-        table.add_row(label, "(roofline)", roofline.primitive, f"{roofline.gbps:.2f}", style="dim")
-    table.add_section()
+def _orders(run: SceneRun) -> list[int | None]:
+    return list(dict.fromkeys(result.order for result in run.results))
 
 
-def _rank(result: Result) -> tuple[bool, float]:
-    """By the ratio; what is interpreted is not ranked, nor are peers."""
-    return result.interpreted or result.peer, result.ratio.ratio if result.ratio else result.gbps
+def _named(run: SceneRun, order: int | None, strategy: str, primitive: str) -> list[str]:
+    several = len(_orders(run)) > 1
+    return [*(["all" if order is None else str(order)] * several), strategy, primitive]
 
 
-def _row(result: Result, *, latency: bool) -> list[str]:
-    counters = result.counters
-    several = len(result.modes_gbps) > 1
-    cells = [
-        f"{result.strategy} (interpreted)" if result.interpreted else result.strategy,
-        f"{result.primitive}: {result.resolved}" if result.resolved != result.primitive else result.primitive,
-        f"{result.gbps:.2f}" + "*" * several,
-        f"{result.ratio.ratio:.2f}" if result.ratio else "",
-        "{:.2f}-{:.2f}".format(*result.ratio.ci95) if result.ratio else "",
-        f"{result.of_roofline:.0%}",
-        _count(counters.kmaps if counters else None),
-        _count(counters.page_walks if counters else None),
-    ]
-    if latency and result.latency:
-        cells += [_ns(result.latency.p50_ns), _ns(result.latency.p99_ns), _ns(result.latency.max_ns)]
-    return cells
+def _throughput(run: SceneRun) -> Table:
+    table = _table(run)
+    _numbers(table, "GB/s", "speed-up", "95 %", "of roof")
+    counted = _counted(run)
+    _numbers(table, *counted)
+    for order in _orders(run):
+        for result in _ranked(run, order):
+            named = _named(run, order, _strategy(result), _primitive(result))
+            counts = [f"{count(result):,}" if result.counters else "" for count in counted.values()]
+            style = "dim" if result.peer or result.interpreted else None
+            table.add_row(*named, *_speeds(result), *counts, style=style)
+        roofline = next((one for one in run.rooflines if one.order in (order, None)), None)
+        if roofline:
+            named = _named(run, order, "(roofline)", roofline.primitive)
+            table.add_row(*named, f"{roofline.gbps:.2f}", style="dim")
+        table.add_section()
+    return table
 
 
-def _count(count: int | None) -> str:
-    return "" if count is None else f"{count:,}"
+def _counted(run: SceneRun) -> dict[str, Callable[[Result], int]]:
+    """Return the counts that tell anything here, by the name of their column."""
+    columns: dict[str, Callable[[Result], int]] = {
+        "kmaps": lambda result: result.counters.kmaps if result.counters else 0,
+        "walks": lambda result: result.counters.page_walks if result.counters else 0,
+    }
+    return {name: count for name, count in columns.items() if any(map(count, run.results))}
+
+
+def _ranked(run: SceneRun, order: int | None) -> list[Result]:
+    """By the ratio; peers come after, and what is interpreted or left memory dirty."""
+
+    def rank(result: Result) -> tuple[bool, float]:
+        unranked = result.interpreted or result.peer or result.dirty_offset is not None
+        return unranked, result.ratio.ratio if result.ratio else result.gbps
+
+    return sorted((result for result in run.results if result.order == order), key=rank)
+
+
+def _strategy(result: Result) -> str:
+    # With spaces, as a stack may be written, it breaks there where the table is narrow.
+    name = result.strategy if result.peer else result.strategy.replace("+", " + ")
+    return f"{name} (interpreted)" if result.interpreted else name
+
+
+def _primitive(result: Result) -> str:
+    return (
+        result.primitive if result.resolved == result.primitive else f"{result.primitive}: {result.resolved}"
+    )
+
+
+def _speeds(result: Result) -> list[str]:
+    if result.dirty_offset is not None:
+        return ["dirty", "", "", ""]
+    several = "*" if len(result.modes_gbps) > 1 else ""
+    return [f"{result.gbps:.2f}{several}", *_ratio(result), f"{result.of_roofline:.0%}"]
+
+
+def _ratio(result: Result) -> list[str]:
+    if result.ratio is None:
+        return ["", ""]
+    # The interval of the baseline over itself would say nothing.
+    itself = result.baseline == (result.strategy, result.primitive)
+    low, high = result.ratio.ci95
+    return [f"{result.ratio.ratio:.2f}", "" if itself else f"{low:.2f}-{high:.2f}"]
+
+
+def _latency(run: SceneRun) -> Table:
+    table = _table(run)
+    _numbers(table, "p50", "p99", "max")
+    for order in _orders(run):
+        for result in _ranked(run, order):
+            if latency := result.latency:
+                named = _named(run, order, _strategy(result), _primitive(result))
+                table.add_row(*named, *map(_ns, (latency.p50_ns, latency.p99_ns, latency.max_ns)))
+        table.add_section()
+    return table
 
 
 def _ns(ns: float) -> str:
     return f"{ns / 1000:.1f} us" if ns >= 1000 else f"{ns:.0f} ns"  # noqa: PLR2004
 
 
-def _notes(run: SceneRun) -> list[str]:
-    notes = []
+def _notes(run: SceneRun) -> Iterator[str]:
+    baseline = next((result.baseline for result in run.results if result.baseline), None)
+    if baseline:
+        yield "speed-up: over {} with {}, the median of rounds; 95 %: its interval.".format(*baseline)
+    yield from _about_rounds(run)
+    yield from _about_modes(run)
+    yield from _about_counts(run)
+    if any(result.interpreted for result in run.results):
+        yield "(interpreted): written in Python, for a prototype; not ranked."
+    for skipped in run.skipped:
+        if not skipped.broken:
+            yield f"{skipped.strategy} left out: {skipped.reason}"
+
+
+def _about_rounds(run: SceneRun) -> Iterator[str]:
     if run.interrupted:
-        notes.append(f"interrupted after {run.rounds} whole rounds: what stands here is of those")
+        yield f"interrupted after {run.rounds} whole rounds: what stands here is of those"
     thrown = max((result.rounds_thrown_out for result in run.results), default=0)
     if thrown:
-        notes.append(f"{thrown} rounds thrown out: their roofline fell below 0.8 of its median")
-    notes += [_modes(result) for result in run.results if len(result.modes_gbps) > 1]
-    kmaps = max((result.counters.kmaps for result in run.results if result.counters), default=0)
+        yield f"rounds thrown out, their roofline below 0.8 of its median: {thrown}"
+    if run.rounds - thrown < ENOUGH_ROUNDS:
+        yield "so few rounds say little: the intervals want 15"
+
+
+def _about_modes(run: SceneRun) -> Iterator[str]:
+    for result in run.results:
+        if len(result.modes_gbps) > 1 and result.dirty_offset is None:
+            order = "" if result.order is None else f" at order {result.order}"
+            modes = " and ".join(f"{gbps:.2f}" for gbps in result.modes_gbps)
+            name = f"{result.strategy} {result.primitive}{order}"
+            yield f"* {name} ran at {modes} GB/s: two modes, and the median tells of neither"
+
+
+def _about_counts(run: SceneRun) -> Iterator[str]:
+    counted = [result.counters for result in run.results if result.counters]
+    kmaps = max((counters.kmaps for counters in counted), default=0)
     if kmaps:
         price_ms = kmaps * KMAP_PRICE_NS / 1e6
-        notes.append(
-            f"kmaps are counted, not timed: {kmaps:,} a sample at an assumed {KMAP_PRICE_NS} ns each would add "
-            f"{price_ms:.2f} ms"
+        yield (
+            f"kmaps are counted, not timed: {kmaps:,} a sample, at an assumed {KMAP_PRICE_NS} ns each, "
+            f"would add {price_ms:.2f} ms"
         )
-    notes += [f"{skipped.strategy} left out: {skipped.reason}" for skipped in run.skipped]
-    return notes
+    if any(counters.integrated_pages and not counters.inits for counters in counted):
+        yield "no strategy was asked: hw_tags clears pages as it tags them (kasan_unpoison_pages)"
+    if any(word.endswith("threads") for word in run.how):
+        yield "the roofline is one thread's"
 
 
-def _modes(result: Result) -> str:
-    order = "" if result.order is None else f" at order {result.order}"
-    modes = " and ".join(f"{gbps:.2f}" for gbps in result.modes_gbps)
-    return f"* {result.strategy} {result.primitive}{order} ran at {modes} GB/s: two modes, and the median is neither"
-
-
-def headline(run: SceneRun) -> RenderableType:
-    """Return the two factors of the speed-up and their product, beside the published one."""
-    if len({result.order for result in run.results}) != 1:
-        return Text("")
-    found = {(result.strategy, result.primitive): result for result in run.results if result.ratio}
-    cells = {name: result.ratio for name, result in found.items() if result.ratio and name[0] in _SHAPES}
+def headline(run: SceneRun) -> RenderableType | None:
+    """Return the two factors of the speed-up, and both beside the published one; None without them."""
+    cells = {
+        (result.strategy, result.primitive): result.ratio
+        for result in run.results
+        if result.ratio and result.strategy in _SHAPES
+    }
+    names = {result.primitive: _primitive(result) for result in run.results if result.strategy == _SHAPES[-1]}
+    first = next((result.baseline[1] for result in run.results if result.baseline), "")
     # The baseline's own first.
-    primitives = sorted({primitive for _, primitive in cells}, key=lambda one: one != _first_primitive(run))
-    if len(primitives) < 2 or {strategy for strategy, _ in cells} != set(_SHAPES):  # noqa: PLR2004
-        return Text("")
+    primitives = sorted(names, key=lambda primitive: primitive != first)
+    wanted = {(shape, primitive) for shape in _SHAPES for primitive in primitives}
+    if len(_orders(run)) != 1 or len(primitives) < 2 or wanted != set(cells):  # noqa: PLR2004
+        return None
+    both = cells[_SHAPES[-1], primitives[-1]].ratio
+    return Group(_factors(cells, {name: names[name] for name in primitives}), Text(_beside(both, run.how)))
+
+
+def _factors(cells: dict[tuple[str, str], Ratio], primitives: dict[str, str]) -> Table:
     table = _grid()
     table.add_column("shape")
-    for primitive in primitives:
-        table.add_column(primitive, justify="right")
+    _numbers(table, *primitives.values())
     for shape in _SHAPES:
         table.add_row(shape, *(f"{cells[shape, primitive].ratio:.2f}x" for primitive in primitives))
-    both = cells[_SHAPES[-1], primitives[-1]].ratio
-    lines = (
-        f"{both:.2f}x here; the kernel's patch, batching alone on an AMD server: {PUBLISHED_RATIO}x as published.\n"
-        "Cold blocks, left alone after the clear: with --touch or --hot the answer is another."
+    return table
+
+
+def _beside(both: float, how: tuple[str, ...]) -> str:
+    if how:
+        return (
+            f"{both:.2f}x here, measured with {', '.join(how)}: not to be held against the published figure."
+        )
+    return (
+        f"{both:.2f}x here, batched and with the best primitive.\n"
+        f"{PUBLISHED_RATIO}x as published for the kernel's patch: batching alone, on an AMD server.\n"
+        "Cold blocks, left alone once cleared: --touch and --hot have other answers."
     )
-    return Group(table, Text(lines))
-
-
-_SHAPES = ("per_page", "batched")
-
-
-def _first_primitive(run: SceneRun) -> str:
-    return next((result.baseline[1] for result in run.results if result.baseline), "")
 
 
 def plugins(registry: Registry) -> RenderableType:
-    """Return the table of what is installed, its hooks and its status."""
+    """Return the table of what is installed, its hooks and its status; then why a plugin is not active."""
     table = _grid()
-    for column in ("plugin", "version", "status", "hooks", "strategies", "origin"):
-        table.add_column(column)
+    for column in ("plugin", "version or file", "status", "hooks", "strategies"):
+        table.add_column(column, overflow="fold")
     styles = {"active": None, "blocked": "dim", "failed": "red"}
     for info in registry.plugins:
-        status = f"{info.status}: {info.reason}" if info.reason else info.status
-        hooks = ", ".join(hook.removeprefix("clearfw_") for hook in info.hooks)
-        strategies = ", ".join(info.strategies)
-        table.add_row(info.name, info.version, status, hooks, strategies, info.origin, style=styles[info.status])
-    return table
+        hooks = "\n".join(hook.removeprefix("clearfw_") for hook in info.hooks)
+        row = (info.name, info.version or info.origin, info.status, hooks, "\n".join(info.strategies))
+        table.add_row(*row, style=styles[info.status])
+    reasons = (
+        Text(f"{info.name} {info.status}: {info.reason} ({info.origin})", style=styles[info.status] or "")
+        for info in registry.plugins
+        if info.reason
+    )
+    return Group(table, *reasons)

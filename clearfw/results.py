@@ -56,7 +56,7 @@ class Result:
         gbps: 1e9 bytes a second, at the median.
         modes_gbps: more than one where the samples fall into groups far apart.
         baseline: the strategy and primitive that ratio is against.
-        ratio: time(baseline) / time(this), above 1 is faster; None without a baseline, or where memory stayed dirty.
+        ratio: time(baseline) / time(this), above 1 is faster; None without baseline, or if left dirty.
         of_roofline: the share of the roofline reached.
         dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
 
@@ -90,7 +90,7 @@ class SceneRun:
 
     Attributes:
         label: of the scene, where the workload has several.
-        how: what the blocks went through that the configuration does not say: "touch=all", "hot", "2 threads".
+        how: what the configuration does not say of it: "touch=all", "hot", "2 threads".
         config: the machine's command line.
         backing, huge_bytes: what the memory really was.
         rounds: finished ones.
@@ -110,7 +110,9 @@ class SceneRun:
     interrupted: bool
 
 
-def to_json(runs: list[SceneRun], environment: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+def to_json(
+    runs: list[SceneRun], environment: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the document that `clearfw bench --json` writes."""
     rooflines = [roofline for run in runs for roofline in run.rooflines]
     return {

@@ -51,17 +51,19 @@ def paired_ratio(numerators: Row, denominators: Row, seed: int = 0) -> Ratio:
     random = np.random.default_rng(seed)
     resampled = np.median(random.choice(ratios, size=(_RESAMPLES, len(ratios))), axis=1)
     low, high = np.percentile(resampled, [2.5, 97.5])
-    return Ratio(float(np.median(ratios)), float(ratios.min()), float(ratios.max()), (float(low), float(high)))
+    return Ratio(
+        float(np.median(ratios)), float(ratios.min()), float(ratios.max()), (float(low), float(high))
+    )
 
 
 def disturbed(roofline_ns: Row) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which rounds to throw out: those whose roofline fell below ROOFLINE_FLOOR of its median speed."""
+    """Return which rounds to throw out: their roofline fell below ROOFLINE_FLOOR of its median speed."""
     flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = roofline_ns > np.median(roofline_ns) / ROOFLINE_FLOOR
     return flags
 
 
 def modes(samples: Row) -> tuple[float, ...]:
-    """Return the median of each mode, least first: one as a rule, two where samples fall into groups far apart."""
+    """Return the median of each mode, least first: one as a rule, two where groups lie far apart."""
     ordered = np.sort(samples)
     if len(ordered) < 2 * _MODE_SAMPLES:
         return (float(np.median(ordered)),)

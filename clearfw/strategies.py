@@ -7,16 +7,16 @@ import inspect
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
 
 import attrs
 import pluggy
 
-from clearfw.errors import StrategyError, UnknownStrategyError
+from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
 from clearfw.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
@@ -27,6 +27,8 @@ INIT_HOOKS = {
     "free": "clearfw_init_on_free",
     "vmalloc": "clearfw_init_on_vmalloc",
 }
+
+_Loaded = TypeVar("_Loaded")
 
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
@@ -69,9 +71,8 @@ class NativeStrategy:
     def load(self, config: Config) -> NativeStrategyHandle:
         """Return the C functions as compiled for CONFIG; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_strategy
-        from clearfw.compiler import compile_c
 
-        return load_strategy(str(compile_c(self.source, config.kernel_options())))
+        return _load(load_strategy, self.source, config.kernel_options())
 
     def plugin(self, config: Config) -> NativePlugin:
         """Return what a machine of CONFIG registers; raises as load() does."""
@@ -142,9 +143,19 @@ class Primitive:
     def load(self) -> str:
         """Add it to the core and return its name there; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_primitive
-        from clearfw.compiler import compile_c
 
-        return load_primitive(str(compile_c(self.source)))
+        return _load(load_primitive, self.source)
+
+
+def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
+    from clearfw.compiler import compile_c
+
+    compiled = str(compile_c(source, options))
+    try:
+        return load(compiled)
+    except AbiError as error:
+        # Told of the file someone wrote, not of the one in the cache.
+        raise AbiError(error.message.replace(compiled, str(source))) from error
 
 
 def implements_init_point(thing: object) -> bool:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from clearfw import _core
-from clearfw.config import Config, format_size
+from clearfw.config import Backing, Config, Kasan, format_size
 from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Options:
         memory: bytes of the machine; 0 lets the workload choose.
         highmem: bytes of it in ZONE_HIGHMEM.
         init_on_free: clear when blocks are freed, and time that; else on allocation.
-        touch: the consumer right after the clear: "none", "first" (a write to each page) or "all" (to each line).
+        touch: the consumer right after the clear: "none", "first" (a write to each page), "all" (each line).
         hot: clear the same block again and again.
         threads: how many allocate at the same time.
 
@@ -38,8 +38,8 @@ class Options:
     memory: int = 0
     highmem: int = 0
     page_size: int = 4096
-    kasan: str = "off"
-    backing: str = "auto"
+    kasan: Kasan = "off"
+    backing: Backing = "auto"
     init_on_free: bool = False
     touch: str = "none"
     hot: bool = False
@@ -57,7 +57,7 @@ class Scene:
 
 @attrs.frozen
 class Timing:
-    """One sample: the nanoseconds it took to clear nbytes; the offset of the first byte left dirty, if any."""
+    """One sample: the nanoseconds it took to clear nbytes; the offset of the first dirty byte, if any."""
 
     ns: int
     nbytes: int
@@ -65,14 +65,11 @@ class Timing:
 
 
 class Bench(Protocol):
-    """A workload at work on one booted machine.
+    """A workload at work on one booted machine."""
 
-    Attributes:
-        cases: what is timed one after the other: block orders, or None for the one case there is.
-
-    """
-
-    cases: Sequence[int | None]
+    @property
+    def cases(self) -> Sequence[int | None]:
+        """What is timed one after the other: block orders, or None for the one case there is."""
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:
         """Take one sample of CASE on the memory of TURN; several results where a run gives several."""
@@ -110,14 +107,14 @@ _BLOCKS_HEED = frozenset({"kasan", "init_on_free", "touch", "hot", "threads"})
 
 
 def check_heeded(workload: Workload, options: Options) -> None:
-    """Raise ConfigError where OPTIONS ask for what WORKLOAD would not do: its results would be mislabelled."""
+    """Raise ConfigError where OPTIONS ask for what WORKLOAD does not do: results would be mislabelled."""
     for field in attrs.fields(Options):
         asked = getattr(options, field.name)
         if asked != field.default and field.name not in _ALWAYS_HEEDED | workload.heeds:
             heeded = ", ".join(sorted(workload.heeds)) or "none of these"
             msg = (
-                f"{field.name}={asked} asked for, which workload {workload.name} does not heed (it heeds {heeded}): "
-                "leave it out, or choose another workload"
+                f"{field.name}={asked} asked for, which workload {workload.name} does not heed "
+                f"(it heeds {heeded}): leave it out, or choose another workload"
             )
             raise ConfigError(msg)
 
@@ -146,7 +143,7 @@ class ChunkBench:
     def __init__(self, machine: Machine, options: Options, orders: Sequence[int], most_nbytes: int) -> None:
         """Take chunks of MOST_NBYTES, or of what half of the zone holds where that is less."""
         config = machine.config
-        self.cases: Sequence[int | None] = orders
+        self.orders = orders
         self._machine = machine
         self._options = options
         room = (config.highmem or config.memory) // 2
@@ -159,6 +156,11 @@ class ChunkBench:
             raise ConfigError(msg)
 
     @property
+    def cases(self) -> Sequence[int | None]:
+        """The orders, one after the other."""
+        return self.orders
+
+    @property
     def arena(self) -> _core.Arena:
         """The memory, in chunks."""
         return self._arena
@@ -169,7 +171,7 @@ class ChunkBench:
         return chunks[turn % len(chunks)]
 
     def _highmem_chunks(self) -> range:
-        # The arena lists NORMAL before HIGHMEM (csrc/arena.c:arena_init), from pfn 0. Without HIGHMEM, all chunks.
+        # The arena lists NORMAL before HIGHMEM, from pfn 0 (csrc/arena.c:arena_init). Without HIGHMEM, all.
         config = self._machine.config
         lowmem = config.memory - config.highmem if config.highmem else 0
         return range(lowmem // self._arena.chunk_bytes, self._arena.nchunks)
@@ -257,9 +259,21 @@ class Orders:
         return ChunkBench(machine, options, orders, 64 << 20)
 
 
-# Share of allocations by order: an assumption, stated here and in the docs. Small orders by far the most, and most
-# of the pages in the large ones, as where slabs and THP meet.
-CHURN_MIX = {0: 0.62, 1: 0.11, 2: 0.09, 3: 0.10, 4: 0.025, 5: 0.015, 6: 0.01, 7: 0.005, 8: 0.005, 9: 0.018, 10: 0.002}
+# Share of allocations by order: an assumption, stated here and in the docs. Small orders by far the most,
+# and most of the pages in the large ones, as where slabs and THP meet.
+CHURN_MIX = {
+    0: 0.62,
+    1: 0.11,
+    2: 0.09,
+    3: 0.10,
+    4: 0.025,
+    5: 0.015,
+    6: 0.01,
+    7: 0.005,
+    8: 0.005,
+    9: 0.018,
+    10: 0.002,
+}
 _CHURN_OPS = 40_000
 _CHURN_FREE = 0x80  # csrc/arena.h: CHURN_FREE
 _CHURN_SLOT_SHIFT = 8
@@ -268,9 +282,9 @@ _GARBAGE = 0x9E
 
 
 def churn_ops(npages: int, nops: int, seed: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint32]], int]:
-    """Return a seeded mix of allocations and frees that never holds more than NPAGES, and its number of slots.
+    """Return a seeded mix of allocations and frees, and its number of slots.
 
-    It ends with everything freed.
+    It never holds more than NPAGES, and ends with everything freed.
     """
     random = np.random.default_rng(seed)
     orders = random.choice(list(CHURN_MIX), size=nops, p=list(CHURN_MIX.values())).tolist()
@@ -306,11 +320,11 @@ class ChurnBench:
     """The same seeded operations again and again."""
 
     def __init__(self, machine: Machine, options: Options) -> None:
-        self.cases: Sequence[int | None] = [None]
+        self.cases = (None,)
         self._machine = machine
         if machine.nr_pages < _CHURN_NPAGES:
-            have, want = format_size(machine.config.memory), format_size(_CHURN_NPAGES * machine.config.page_size)
-            msg = f"memory={have} asked for, which is too little for a churn of large blocks: give {want} or more"
+            want = format_size(_CHURN_NPAGES * machine.config.page_size)
+            msg = f"{machine.config} asked for, too little to churn large blocks: give memory={want} or more"
             raise ConfigError(msg)
         # A quarter of the memory live, so that the buddy always finds a block.
         self._ops, self._slots = churn_ops(machine.nr_pages // 4, _CHURN_OPS, options.seed)
@@ -334,7 +348,7 @@ class ChurnBench:
         return timings
 
     def _first_dirty(self) -> int | None:
-        """Return where a block that went through garbage is dirty: the mix itself looks at none of its blocks."""
+        """Return where a block that held garbage is dirty: the mix itself looks at none of its blocks."""
         for order in CHURN_MIX:
             with self._machine.alloc_pages(order, "GFP_HIGHUSER") as pages:
                 pages.fill(_GARBAGE)
@@ -347,7 +361,9 @@ class ChurnBench:
     def roofline(self, case: int | None, turn: int, primitive: str) -> Timing:  # noqa: ARG002
         """Zero a quarter of the memory in one call."""
         with _core.Arena(self._machine, self._machine.config.memory // 4) as arena:
-            return Timing(arena.roofline(turn % arena.nchunks, primitive, arena.chunk_bytes), arena.chunk_bytes)
+            return Timing(
+                arena.roofline(turn % arena.nchunks, primitive, arena.chunk_bytes), arena.chunk_bytes
+            )
 
     def close(self) -> None:
         """Hold nothing, and so give nothing back."""
@@ -377,10 +393,11 @@ class VmallocBench:
     """One area, whose init point is asked again and again: mapping it is not part of the time."""
 
     def __init__(self, machine: Machine, options: Options, *, fragmented: bool) -> None:
-        self.cases: Sequence[int | None] = [None]
+        self.cases = (None,)
         # Of its own machine, since this one's memory is taken apart.
         self._roof = _core.CoreMachine()
-        self._roof._boot(attrs.evolve(machine.config, kasan="off", highmem=0))  # noqa: SLF001  no strategy needed
+        config = attrs.evolve(machine.config, kasan="off", highmem=0)
+        self._roof._boot(config)  # noqa: SLF001  no strategy needed
         self._roof.populate()
         self._roof_arena = _core.Arena(self._roof, machine.config.memory // 4)
         self._hold = _core.Arena(machine, machine.config.memory // 4)
@@ -413,7 +430,9 @@ class Vmalloc:
     """A vmalloc area of scattered pages, and one of contiguous pages."""
 
     name = "vmalloc"
-    summary = "a vmalloc area, of scattered and of contiguous pages, where hw_tags leaves its init to init_vmalloc_pages()"
+    summary = (
+        "a vmalloc area, of scattered and of contiguous pages, whose init is left to init_vmalloc_pages()"
+    )
     point = "vmalloc"
     heeds: frozenset[str] = frozenset()
 

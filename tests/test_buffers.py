@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,9 +18,16 @@ from clearfw.machine import Machine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Buffer
+
     Boot = Callable[..., Machine]
 
 DIRT = 0x5A
+
+
+def in_numpy(thing: Buffer, dtype: type[np.generic] = np.uint8) -> np.ndarray[Any, Any]:
+    """Return THING as an array, as numpy itself sees it."""
+    return np.frombuffer(thing, dtype=dtype)  # type: ignore[call-overload,no-any-return]  # numpy knows no Buffer
 
 
 def test_a_view_is_the_memory_itself(boot: Boot) -> None:
@@ -39,7 +46,7 @@ def test_a_view_is_the_memory_itself(boot: Boot) -> None:
 def test_numpy_works_on_the_memory_in_place(boot: Boot) -> None:
     """As a view of any type, at page_address(), without a copy."""
     pages = boot().alloc_pages(2)
-    array = np.frombuffer(pages, dtype=np.uint64)
+    array = in_numpy(pages, np.uint64)
 
     array[:] = np.arange(len(array))
 
@@ -66,7 +73,7 @@ def test_pages_are_not_freed_under_a_view(boot: Boot) -> None:
     """Neither alone, nor in bulk, nor at the end of a with statement; once released they are."""
     machine = boot()
     pages = machine.alloc_pages()
-    first, second = memoryview(pages), np.frombuffer(pages, dtype=np.uint8)
+    first, second = memoryview(pages), in_numpy(pages)
 
     with pytest.raises(PagesInUseError, match=f"pfn {pages.pfn:#x} has 2 live views: release it"):
         pages.free()
@@ -88,7 +95,7 @@ def test_pages_are_not_freed_under_a_view(boot: Boot) -> None:
 def test_a_slice_of_a_view_keeps_the_pages_too(boot: Boot) -> None:
     """However small."""
     pages = boot().alloc_pages()
-    array = np.frombuffer(pages, dtype=np.uint8)[5:6]
+    array = in_numpy(pages)[5:6]
 
     with pytest.raises(PagesInUseError):
         pages.free()
@@ -104,7 +111,7 @@ def test_freed_pages_have_no_buffer(boot: Boot) -> None:
 
     uses: list[Callable[[], object]] = [
         lambda: memoryview(pages),
-        lambda: np.frombuffer(pages, dtype=np.uint8),
+        lambda: in_numpy(pages),
         lambda: pages.address,
         lambda: pages.zone,
         lambda: pages.highmem,
@@ -113,7 +120,7 @@ def test_freed_pages_have_no_buffer(boot: Boot) -> None:
         lambda: pages.private,
         lambda: pages.mapcount,
         lambda: pages.hwpoison,
-        lambda: pages.kmap_local(),
+        pages.kmap_local,
         lambda: pages.fill(0),
         pages.read,
         pages.first_not,
@@ -264,7 +271,7 @@ def test_an_areas_buffer_is_contiguous(boot: Boot) -> None:
     """All of its pages, the last one whole; its bytes are those of the pages behind it."""
     machine = boot()
     area = machine.vmalloc(3 * 4096 + 1)
-    array = np.frombuffer(area, dtype=np.uint8)
+    array = in_numpy(area)
 
     array[:] = np.repeat(np.arange(1, 5), 4096)
 
@@ -282,7 +289,7 @@ def test_an_areas_buffer_is_contiguous(boot: Boot) -> None:
 def test_a_tagged_block_has_an_untagged_buffer(boot: Boot) -> None:
     """The tag is the pointer's: a view of the memory needs none."""
     pages = boot("kasan=hw_tags").alloc_pages()
-    array = np.frombuffer(pages, dtype=np.uint8)
+    array = in_numpy(pages)
 
     assert pages.address is not None
     assert array.ctypes.data == pages.address & ~(0xFF << 56)

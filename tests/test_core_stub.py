@@ -17,7 +17,11 @@ BUFFER = {"__buffer__", "__release_buffer__"}
 def declared(body: list[ast.stmt]) -> set[str]:
     """Return the names that a module's or a class's body in the stub declares."""
     defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    annotated = {node.target.id for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}
+    annotated = {
+        node.target.id
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
     return defined | annotated
 
 
@@ -44,22 +48,26 @@ def own_names() -> set[str]:
 
 def runtime_classes() -> set[str]:
     """Return the stub's classes that exist when the program runs; a TypedDict describes a dict."""
-    return {name for name, node in CLASSES.items() if "TypedDict" not in {ast.unparse(base) for base in node.bases}}
+    return {
+        name
+        for name, node in CLASSES.items()
+        if "TypedDict" not in {ast.unparse(base) for base in node.bases}
+    }
 
 
-def test_every_public_name_is_declared():
+def test_every_public_name_is_declared() -> None:
     """The stub declares all of the module's public names, and no others."""
     assert own_names() == public(declared(STUB.body))
 
 
-def test_every_public_member_is_declared():
+def test_every_public_member_is_declared() -> None:
     """The stub declares all public members of each class, and no others."""
     actual = {name: public(set(dir(getattr(_core, name)))) for name in runtime_classes()}
 
     assert actual == {name: public(inherited(name)) for name in runtime_classes()}
 
 
-def test_private_and_special_members_exist():
+def test_private_and_special_members_exist() -> None:
     """What else the stub declares in a class, the class has."""
     missing = {
         f"{name}.{member}"
@@ -71,7 +79,7 @@ def test_private_and_special_members_exist():
     assert missing == set()
 
 
-def test_context_managers_are_declared():
+def test_context_managers_are_declared() -> None:
     """A class that works in a with statement says so in the stub."""
     managers = {name for name in runtime_classes() if hasattr(getattr(_core, name), "__enter__")}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pluggy
 import pytest
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     Boot = Callable[..., Machine]
     CStrategy = Callable[..., NativeStrategy]
+    Hook = TypeVar("Hook", bound=Callable[..., object])
 
 DIRT = 0x5A
-MARKS = ({}, {"tryfirst": True}, {"trylast": True})
+MARKS: tuple[dict[str, bool], ...] = ({}, {"tryfirst": True}, {"trylast": True})
 NR = 4
 
 # Each writes its number into the page after those before it; the last one asked claims.
@@ -45,6 +46,11 @@ CLEARFW_STRATEGY(s%d, .init_on_alloc = sign, .init_on_free = sign);
 """
 
 
+def mark(marks: dict[str, bool]) -> Callable[[Hook], Hook]:
+    """Return hookimpl() with MARKS."""
+    return hookimpl(tryfirst="tryfirst" in marks, trylast="trylast" in marks)
+
+
 def python_signs(number: int, marks: dict[str, bool]) -> object:
     """Return the same as SIGNS in Python."""
 
@@ -57,11 +63,11 @@ def python_signs(number: int, marks: dict[str, bool]) -> object:
             log[log[0]] = number
             return log[0] == NR or None
 
-        @hookimpl(**marks)
+        @mark(marks)
         def clearfw_init_on_alloc(self, pages: PageRange) -> bool | None:
             return self.sign(pages)
 
-        @hookimpl(**marks)
+        @mark(marks)
         def clearfw_init_on_free(self, pages: PageRange) -> bool | None:
             return self.sign(pages)
 
@@ -79,13 +85,13 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def pluggys_order(marks: list[dict[str, bool]]) -> list[int]:
-    """Return the order in which pluggy itself calls plugins with MARKS, registered from the last to the first."""
+    """Return the order in which pluggy calls plugins with MARKS, registered from the last to the first."""
     manager, called = pluggy.PluginManager("clearfw"), []
     manager.add_hookspecs(InitPoints)
     for number in reversed(range(len(marks))):
 
         class Plain:
-            @hookimpl(**marks[number])
+            @mark(marks[number])
             def clearfw_init_on_alloc(self, pages: int, number: int = number) -> None:
                 called.append(number)
 
@@ -181,7 +187,7 @@ OPS = st.lists(
 
 
 def play(machine: Machine, ops: list[tuple[str, int, str]]) -> list[object]:
-    """Return all that OPS did: pages, contents, claims refused; what was had is dirtied before it goes back."""
+    """Return all that OPS did: pages, contents, claims refused; what was had is dirtied."""
     seen: list[object] = []
     live: list[list[object]] = []
     for op, number, gfp in ops:
@@ -239,9 +245,7 @@ STACKS = ("batched+highmem_fallback+vmalloc_per_page", "per_page+vmalloc_runs", 
 def test_native_and_pluggy_dispatch_do_the_same(
     ops: list[tuple[str, int, str]], stack: str, config: str
 ) -> None:
-    """The same operations with C function pointers, behind a Python strategy, and inside a Python wrapper:
-    the same pages, contents, refusals and counters.
-    """
+    """C pointers, behind a Python strategy, inside a wrapper: pages, contents, refusals, counters."""
     played = []
     for extra in (None, PassesOn(), wraps := Wraps()):
         with Machine.boot(config, stack=stack) as machine:

@@ -1,7 +1,7 @@
 """The page and vmalloc cases of the kernel's lib/test_meminit.c (7.3), as a table.
 
-Memory is allocated, filled with garbage, freed and allocated again: with init_on_alloc or init_on_free on, not
-one byte of the garbage may be left. Without either, some is, or the test would prove nothing.
+Memory is allocated, filled with garbage, freed and allocated again: with init_on_alloc or init_on_free
+not one byte of the garbage may be left. Without either it is, or the test would prove nothing.
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ def built() -> Path:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_program(built: Path, program: str):
+def test_program(built: Path, program: str) -> None:
     """The program finds nothing wrong, and neither do the sanitizers."""
     run(built / program)
 
 
-def test_core_is_plain_c():
+def test_core_is_plain_c() -> None:
     """Nothing in csrc/ knows of Python."""
     sources = [path for path in CSRC.iterdir() if path.suffix in {".c", ".h"}]
 

@@ -160,9 +160,7 @@ def recycled(machine: Machine, gfp: str, order: int = 0) -> Pages:
 def test_what_memory_holds_when_options_meet(
     boot: Boot, options: tuple[int, int, int], gfp: str, order: int
 ) -> None:
-    """Poisoning overrides both options and __GFP_ZERO overrides poisoning; init_on_free spares the clear at
-    allocation whoever asks for it; with no option memory comes as it was left.
-    """
+    """Poisoning beats both options, __GFP_ZERO beats poisoning; init_on_free spares every clear at alloc."""
     on_alloc, on_free, poison = options
     machine = boot(" ".join(f"{name}={value}" for name, value in zip(OPTIONS, options, strict=True)))
 
@@ -182,10 +180,8 @@ def test_what_memory_holds_when_options_meet(
 
 
 def test_init_on_free_rests_on_every_free_alone(boot: Boot, c_strategy: CStrategy) -> None:
-    """A strategy that claims a free and clears nothing makes even __GFP_ZERO memory dirty: nobody looks again."""
-    liar = c_strategy(
-        "liar", "static void f(struct page *page, int numpages) {}", ".kernel_init_pages = f"
-    )
+    """A strategy that claims a free and clears nothing makes even __GFP_ZERO memory dirty."""
+    liar = c_strategy("liar", "static void f(struct page *page, int numpages) {}", ".kernel_init_pages = f")
     machine = boot("init_on_free=1", [liar])
 
     assert recycled(machine, ZERO).first_not(DIRT) is None
@@ -231,7 +227,7 @@ def test_skip_zero_is_honoured_with_hw_tags(boot: Boot) -> None:
 
 @pytest.mark.parametrize("option", ["init_on_alloc", "init_on_free"])
 def test_hw_tags_integrated_init_asks_no_strategy(boot: Boot, option: str) -> None:
-    """The instruction that sets the tags clears: with no strategy at all memory is zero, and no init is counted."""
+    """The instruction that sets the tags clears: with no strategy memory is zero, and no init is counted."""
     machine = boot(f"{option}=1 kasan=hw_tags", [])
 
     assert recycled(machine, KERNEL, 3).first_not(0) is None
@@ -257,7 +253,7 @@ static void f(struct page *page, int numpages)
 def test_an_unguarded_memset_on_free_leaves_the_pages_dirty(
     boot: Boot, c_strategy: CStrategy, kasan: str
 ) -> None:
-    """By then KASAN has marked the pages free: its memset() reports, writes nothing, and the content leaks."""
+    """By then KASAN has marked the pages free: memset() reports, writes nothing, and the content leaks."""
     machine = boot(f"init_on_free=1 kasan={kasan}", [c_strategy("bare", UNGUARDED, ".kernel_init_pages = f")])
 
     pages = recycled(machine, KERNEL, 2)
@@ -406,7 +402,9 @@ def test_exhausted_memory_is_an_error_that_says_how_much_is_left(boot: Boot) -> 
     assert len([machine.alloc_pages(10) for _ in range(4)]) == 4
 
 
-@pytest.mark.parametrize(("order", "call"), [(11, "alloc_pages"), (2**31, "alloc_pages"), (21, "alloc_contig")])
+@pytest.mark.parametrize(
+    ("order", "call"), [(11, "alloc_pages"), (2**31, "alloc_pages"), (21, "alloc_contig")]
+)
 def test_an_order_out_of_range_is_refused(boot: Boot, order: int, call: str) -> None:
     """Above MAX_PAGE_ORDER, or above what a contiguous allocation goes to."""
     machine = boot()
@@ -450,138 +448,6 @@ def test_pages_go_back_to_their_own_machine(boot: Boot) -> None:
     mine.close()
     with pytest.raises(ForeignFreeError, match="another machine"):
         other.free_pages(pages)
-
-
-# Bulk
-
-
-def test_a_bulk_allocation_is_one_init(boot: Boot) -> None:
-    """All pages are cleared as one batch, and counted so."""
-    machine = boot("init_on_alloc=1")
-    for page in (dirty := machine.alloc_pages_bulk(50)):
-        page.fill(DIRT)
-    machine.free_pages_bulk(dirty)
-    machine.reset_counters()
-
-    pages = machine.alloc_pages_bulk(50)
-
-    assert {page.first_not(0) for page in pages} == {None}
-    assert len({page.pfn for page in pages}) == 50
-    counters = machine.counters
-    assert (counters.inits, counters.pages, counters.cleared_pages, counters.allocs) == (1, 50, 50, 50)
-
-
-def test_a_bulk_free_is_one_init(boot: Boot) -> None:
-    """Under init_on_free the same batch is cleared when it goes back."""
-    machine = boot("init_on_free=1")
-    for page in (dirty := machine.alloc_pages_bulk(50)):
-        page.fill(DIRT)
-    machine.free_pages_bulk(dirty)
-
-    assert (machine.counters.inits, machine.counters.cleared_pages) == (1, 50)
-    assert {page.first_not(0) for page in machine.alloc_pages_bulk(50)} == {None}
-
-
-def test_a_bulk_allocation_is_all_or_nothing(boot: Boot) -> None:
-    """One page too many, and none is taken."""
-    machine = boot()
-    free = machine.nr_free
-
-    with pytest.raises(OutOfMemoryError, match=f"asked for {free + 1} pages"):
-        machine.alloc_pages_bulk(free + 1)
-
-    assert machine.nr_free == free
-    assert len(machine.alloc_pages_bulk(free)) == free
-
-
-def test_a_bulk_free_is_all_or_nothing(boot: Boot) -> None:
-    """One page that cannot be freed, or stands in the list twice, and none is."""
-    machine = boot()
-    pages = machine.alloc_pages_bulk(3)
-    free = machine.nr_free
-
-    with pytest.raises(DoubleFreeError):
-        machine.free_pages_bulk([*pages, pages[0]])
-    with pytest.raises(ForeignFreeError):
-        machine.free_pages_bulk([*pages, machine.alloc_pages(1)])
-    with pytest.raises(TypeError):
-        machine.free_pages_bulk([*pages, None])  # type: ignore[list-item]
-
-    assert machine.nr_free == free - 2
-    assert not any(page.is_freed for page in pages)
-    machine.free_pages_bulk(pages)
-    assert machine.nr_free == free + 1
-
-
-def test_a_bad_page_in_a_bulk_free_is_leaked_alone(boot: Boot) -> None:
-    """The others are cleared and go back."""
-    machine = boot("init_on_free=1")
-    free = machine.nr_free
-    pages = machine.alloc_pages_bulk(5)
-    pages[2].mapcount = 1
-
-    machine.free_pages_bulk(pages)
-
-    assert (machine.counters.pages, machine.counters.bad_pages, machine.nr_free) == (4, 1, free - 1)
-
-
-# Contiguous blocks
-
-
-@pytest.mark.parametrize("order", [11, 12])
-def test_a_contiguous_block_is_cleared_at_once(boot: Boot, order: int) -> None:
-    """One init of all of it, one primitive call, though the buddy has no block that large."""
-    machine = boot("init_on_alloc=1 memory=64M")
-    free = machine.nr_free
-    for pages in (dirty := [machine.alloc_pages(10) for _ in range(16)]):
-        pages.fill(DIRT)
-    for pages in dirty:
-        pages.free()
-    machine.reset_counters()
-
-    block = machine.alloc_contig(order)
-
-    assert block.first_not(0) is None
-    assert (block.nbytes, block.compound) == (4096 << order, True)
-    counters = machine.counters
-    assert (counters.inits, counters.pages, counters.longest_clear) == (1, 1 << order, 1 << order)
-    block.free()
-    assert machine.nr_free == free
-
-
-def test_a_gigantic_page_is_one_uninterruptible_clear(boot: Boot) -> None:
-    """1 GiB: a single call of 262144 pages, against the 1024 that MAX_PAGE_ORDER would allow."""
-    machine = boot("init_on_alloc=1 memory=1G")
-
-    block = machine.alloc_contig(18)
-
-    assert block.first_not(0) is None
-    assert (machine.counters.inits, machine.counters.longest_clear) == (1, 262144)
-
-
-def test_a_contiguous_block_needs_a_free_range(boot: Boot) -> None:
-    """Enough pages are not enough: nothing is migrated out of the way."""
-    machine = boot()
-    held = [machine.alloc_pages(10) for _ in range(4)]
-    assert [pages.pfn // 1024 for pages in sorted(held, key=lambda pages: pages.pfn)] == [0, 1, 2, 3]
-    for pages in held:
-        if pages.pfn // 1024 in (1, 2):
-            pages.free()
-
-    with pytest.raises(OutOfMemoryError, match=r"contiguous range.*2048 free pages"):
-        machine.alloc_contig(11)
-
-
-def test_pages_on_the_cpu_lists_do_not_stand_in_the_way(boot: Boot) -> None:
-    """When no block is found the per-CPU lists are drained, and buddies merge again."""
-    for order, call in ((10, "alloc_pages"), (12, "alloc_contig")):
-        machine = boot()
-        for page in machine.alloc_pages_bulk(4096):
-            page.free()
-
-        blocks = [getattr(machine, call)(order) for _ in range(4096 >> order)]
-
-        assert sum(block.npages for block in blocks) == 4096
 
 
 @pytest.mark.parametrize("page_size", ["16K", "64K"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def test_an_area_of_scattered_pages_is_contiguous(boot: Boot) -> None:
 
 
 def test_an_area_takes_the_largest_blocks_first(boot: Boot) -> None:
-    """vm_area_alloc_pages(): 5000 fresh pages are four blocks of 1024, and one for each further binary digit."""
+    """vm_area_alloc_pages(): for 5000 pages four blocks of 1024, and one for each further binary digit."""
     area = boot("memory=64M").vmalloc(5000 * PAGE)
 
     assert area.npages == 5000
@@ -214,9 +215,7 @@ static bool area(const void *start, unsigned long size)
     ],
 )
 def test_an_area_is_cleared_exactly_once(boot: Boot, noting: Noting, cmdline: str, asked: str) -> None:
-    """By page_alloc, or by the vmalloc init point (only with hw_tags and kasan.vmalloc=off, or on demand), or
-    by hw_tags' integrated init; never twice.
-    """
+    """By page_alloc, the vmalloc point (hw_tags with kasan.vmalloc=off, or always), or integrated init."""
     machine = boot(cmdline, [noting])
     make_dirty(machine)
     noting.asked.clear()
@@ -270,7 +269,9 @@ STRATEGIES = ("vmalloc_contiguous", "vmalloc_per_page", "vmalloc_runs")
 )
 def test_the_last_page_is_cleared_whole(nbytes: int, config: str, stack: str, seed: int | None) -> None:
     """Size as asked, however partial the last page; scattered or contiguous; by every shipped strategy."""
-    with Machine.boot(f"memory=8M backing=thp init_on_alloc=1 {config}", stack=f"{stack}+per_page") as machine:
+    with Machine.boot(
+        f"memory=8M backing=thp init_on_alloc=1 {config}", stack=f"{stack}+per_page"
+    ) as machine:
         make_dirty(machine)
         arena = Arena(machine, 4 << 20) if seed is not None else None
         if arena is not None and seed is not None:
@@ -394,7 +395,7 @@ def test_areas_never_overlap(boot: Boot) -> None:
 
     spans = sorted((area.address, area.address + area.npages * PAGE) for area in areas)
 
-    assert all(end + PAGE <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end + PAGE <= start for (_, end), (start, _) in itertools.pairwise(spans))
     assert machine.what_is_wrong() is None
 
 
@@ -409,7 +410,9 @@ def test_max_map_count_is_an_error_before_it_is_reached(boot: Boot) -> None:
     free = machine.nr_free
     assert free > limit
 
-    with pytest.raises(MapCountError, match=r"vm\.max_map_count leaves \d+: map less, or raise that") as caught:
+    with pytest.raises(
+        MapCountError, match=r"vm\.max_map_count leaves \d+: map less, or raise that"
+    ) as caught:
         machine.vmalloc(free * PAGE)
 
     assert caught.value.wanted > caught.value.found > 0

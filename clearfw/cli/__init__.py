@@ -6,16 +6,22 @@ import sys
 
 
 def main() -> None:
-    """Run the command line: exit status 0 done and good, 1 found wanting, 2 cannot."""
+    """Run the command line: exit status 0 done and good, 1 found wanting, 2 cannot, 130 interrupted."""
     try:
         from clearfw.cli.group import run
+
+        status = run()
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(_missing(error.name))
-    sys.exit(run())
+        status = _missing(error.name)
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
 
 
 def _missing(module: str) -> int:
-    sys.stderr.write(f"clearfw: the command line needs {module}, which is not installed: pip install 'clearfw[cli]'\n")
+    sys.stderr.write(
+        f"clearfw: the command line needs {module}, which is not installed: pip install 'clearfw[cli]'\n"
+    )
     return 2

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
-from clearfw.cli.options import Size, console_for, json_option, load_registry, plugin_options, write_json
-from clearfw.errors import ConfigError
+from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, size, write_json
+from clearfw.errors import ClearfwError, ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,34 +17,59 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from clearfw.config import Config
     from clearfw.measurement import Plan
     from clearfw.registry import Registry
     from clearfw.results import SceneRun
     from clearfw.strategies import Strategy
     from clearfw.workloads import Options, Workload
 
+_INTERRUPTED = 130  # 128 + SIGINT
+
 
 @click.command()
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
-@click.option("--workload", default="hugetlb", help="hugetlb, orders, churn, vmalloc, or a plugin's own.")
-@click.option("--memory", type=Size(), default=0, help="Size of the machine.  [default: the workload's]")
-@click.option("--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row.")
-@click.option("--touch", type=click.Choice(["none", "first", "all"]), default="none", help="Use each block after its clear.")
+@click.option(
+    "--workload", default="hugetlb", metavar="NAME", help="hugetlb (default), orders, churn or vmalloc."
+)
+@click.option("--memory", type=size, default=0, help="Of the machine.  [default: the workload's]")
+@click.option(
+    "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row."
+)
+@click.option(
+    "--touch", type=click.Choice(["none", "first", "all"]), default="none", help="Use a block once cleared."
+)
 @click.option("--hot", is_flag=True, help="Clear the same block again and again.")
-@click.option("--init-on-alloc", "init", flag_value="alloc", default="alloc", help="Time the clear on allocation (default).")
+@click.option(
+    "--init-on-alloc",
+    "init",
+    flag_value="alloc",
+    default="alloc",
+    help="Time the clear on allocation (default).",
+)
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
-@click.option("--highmem", type=Size(), default=0, help="This much of the memory in ZONE_HIGHMEM.")
+@click.option("--highmem", type=size, default=0, help="So much of the memory in ZONE_HIGHMEM.")
 @click.option("--kasan", type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]), default="off")
-@click.option("--backing", type=click.Choice(["auto", "hugetlb", "thp", "base"]), default="auto", show_default=True)
-@click.option("--page-size", type=Size(), default=4096, help="4K, 16K or 64K.")
-@click.option("--primitive", multiple=True, help='A primitive\'s name, "kernel" or "best"; may be repeated.  [default: both]')
-@click.option("--threads", type=click.IntRange(1, 64), default=1, help="Threads that allocate at the same time.")
+@click.option(
+    "--backing",
+    type=click.Choice(["auto", "hugetlb", "thp", "base"]),
+    default="auto",
+    help="The host's pages.",
+)
+@click.option("--page-size", type=size, default=4096, help="4K (default), 16K or 64K.")
+@click.option(
+    "--primitive",
+    multiple=True,
+    metavar="NAME",
+    help='Or "kernel", "best"; may be repeated.  [default: both]',
+)
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="That allocate at the same time.")
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
 @plugin_options
 @json_option
-def bench(  # noqa: PLR0913  one parameter an option
+def bench(
     strategy: tuple[str, ...],
     workload: str,
     rounds: int,
@@ -54,39 +80,48 @@ def bench(  # noqa: PLR0913  one parameter an option
     plugins_dir: Path | None,
     json_path: str | None,
     init: str,
-    **options: Any,
+    **options: Any,  # noqa: ANN401  the fields of Options
 ) -> int:
-    """Time strategies against each other, in rounds, on this machine's memory.
+    """Time strategies against each other, in rounds.
 
     Without arguments: 2 MiB blocks, every installed strategy, and the speed-up over per_page.
     A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
+    Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
     """
-    from clearfw import environment, measurement, report, results
-    from clearfw.workloads import Options
+    from clearfw import measurement, report, workloads
 
     registry = load_registry(plugin, plugins_dir)
+    _tell_failed(registry)
     chosen = _workload(registry, workload)
-    how = Options(init_on_free=init == "free", **options)
-    _pin(cpu, how.threads)
-    plan = _plan(registry, chosen, how, strategy, primitive, rounds, peers=peers)
-    _preflight(plan, strategy)
+    how = workloads.Options(init_on_free=init == "free", **options)
+    workloads.check_heeded(chosen, how)
+    pinned = _pin(cpu, how.threads)
+    plan = measurement.Plan(
+        workload=chosen,
+        options=how,
+        stacks=list(_stacks(registry, chosen, how, strategy)),
+        primitives=_primitives(registry, primitive),
+        rounds=rounds,
+        peers=_peers() if peers else (),
+    )
+    plan = _preflight(plan, strategy)
     console = console_for(json_path)
     runs: list[SceneRun] = []
-    for run in _measured(plan, console):
-        runs.append(run)
-        console.print(report.scene(run))
-        console.print(report.headline(run))
+    interrupted = _measure(plan, console, runs)
     if json_path:
-        strategies = {one.name: one for _, stack in plan.stacks for one in stack}
-        described = environment.describe(registry, strategies.values())
-        config = {"workload": workload, "rounds": rounds, "primitives": list(plan.primitives), "init": init, **options}
-        write_json(json_path, results.to_json(runs, described, config))
+        write_json(json_path, _document(registry, plan, runs, pinned))
+    if interrupted:
+        return _INTERRUPTED
     return 1 if report.problems(runs) or any(run.skipped for run in runs if strategy) else 0
 
 
-def _workload(registry: Registry, name: str) -> Workload:
-    from clearfw.errors import nearest
+def _tell_failed(registry: Registry) -> None:
+    for info in registry.plugins:
+        if info.status == "failed":
+            click.echo(f"clearfw: plugin {info.name} ({info.origin}) left out: {info.reason}", err=True)
 
+
+def _workload(registry: Registry, name: str) -> Workload:
     if name in registry.workloads:
         return registry.workloads[name]
     known = ", ".join(registry.workloads) or "none"
@@ -94,80 +129,109 @@ def _workload(registry: Registry, name: str) -> Workload:
     raise ConfigError(msg)
 
 
-def _pin(cpu: int | None, threads: int) -> None:
-    """Pin to one processor, unless several threads want several."""
+def _pin(cpu: int | None, threads: int) -> int | None:
+    """Pin to one processor and return it, unless several threads want several."""
     allowed = os.sched_getaffinity(0)
     if cpu is not None and cpu not in allowed:
         msg = f"--cpu {cpu} asked for, allowed are {', '.join(map(str, sorted(allowed)))}: choose one of them"
         raise ConfigError(msg)
-    if threads == 1:
-        os.sched_setaffinity(0, {max(allowed) if cpu is None else cpu})
-    elif cpu is not None:
-        msg = f"--cpu {cpu} with --threads {threads}: threads on one processor only take turns; leave one of the two out"
-        raise ConfigError(msg)
+    if threads > 1:
+        if cpu is not None:
+            msg = f"--cpu {cpu} asked for with --threads {threads}, which would take turns: leave one out"
+            raise ConfigError(msg)
+        return None
+    pinned = max(allowed) if cpu is None else cpu
+    os.sched_setaffinity(0, {pinned})
+    return pinned
 
 
-def _plan(
-    registry: Registry,
-    workload: Workload,
-    options: Options,
-    named: Sequence[str],
-    primitive: Sequence[str],
-    rounds: int,
-    *,
-    peers: bool,
-) -> Plan:
-    from clearfw import peers as peers_module
+def _primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
+    """Return the primitives asked for: each is known, and this CPU has it."""
     from clearfw import primitives
-    from clearfw.measurement import Plan
 
-    kernel = primitives.resolve("kernel")
-    names = list(dict.fromkeys(kernel if one == "kernel" else one for one in primitive or (kernel, "best")))
-    for name in names:
-        if name != "best":
-            # Before anything is measured: it is known, and this CPU has it.
-            primitives.load(name, registry.primitives)
-    return Plan(
-        workload=workload,
-        options=options,
-        stacks=list(_stacks(registry, workload, options, named)),
-        primitives=names,
-        rounds=rounds,
-        peers=peers_module.available() if peers else (),
+    names = (
+        name if name == "best" else primitives.load(name, registry.primitives)
+        for name in asked or ("kernel", "best")
     )
+    return list(dict.fromkeys(names))
+
+
+def _peers() -> Sequence[Any]:
+    from clearfw import peers
+
+    return peers.available()
 
 
 def _stacks(
     registry: Registry, workload: Workload, options: Options, named: Sequence[str]
 ) -> Iterator[tuple[str, tuple[Strategy, ...]]]:
-    """The rows: the baseline of the workload's init point, then what was named, or everything that serves it."""
-    from clearfw.strategies import NativeStrategy, parse_stack
+    """Yield the rows: the baseline of the workload's init point, then what was named, or all there is."""
+    from clearfw.strategies import parse_stack
 
-    scene = workload.scenes(options)[0]
-    point = workload.point
-    serving = [
-        one
-        for one in registry.strategies.values()
-        if isinstance(one, NativeStrategy) and point in one.load(scene.config).points
-    ]
-    rows: dict[str, tuple[Strategy, ...]] = {one.name: (one,) for one in serving if one.baseline}
-    texts = list(named) or [one.name for one in serving]
-    if not named and scene.config.config_highmem:
-        # Of the default stack, the part that this init point asks.
-        default = parse_stack(registry.default_stack(scene.config), registry.strategies)
-        texts.append("+".join(one.name for one in default if one in serving))
-    for text in texts:
-        stack = parse_stack(text, registry.strategies)
+    config = workload.scenes(options)[0].config
+    known = registry.strategies
+    baselines = [one for one in known.values() if one.baseline and _serves(one, config, workload.point)]
+    rows: dict[str, tuple[Strategy, ...]] = {one.name: (one,) for one in baselines}
+    for text in named or _everything(registry, config, workload.point):
+        stack = parse_stack(text, known)
         rows["+".join(one.name for one in stack)] = stack
     yield from rows.items()
 
 
-def _preflight(plan: Plan, named: Sequence[str]) -> None:
-    """Strategies that were named may be anybody's: a crash is to be a line, not the end of this process."""
-    from clearfw import preflight
+def _everything(registry: Registry, config: Config, point: str) -> Iterator[str]:
+    """Yield the strategies in C that serve the init point, and on HIGHMEM the default stack's part of it."""
+    from clearfw.strategies import parse_stack
 
-    if named:
-        preflight.check(plan)
+    serving = [
+        one for one in registry.strategies.values() if not one.interpreted and _serves(one, config, point)
+    ]
+    yield from (one.name for one in serving)
+    if config.config_highmem:
+        default = parse_stack(registry.default_stack(config), registry.strategies)
+        yield "+".join(one.name for one in default if one in serving)
+
+
+def _serves(strategy: Strategy, config: Config, point: str) -> bool:
+    from clearfw.strategies import NativeStrategy
+
+    try:
+        return isinstance(strategy, NativeStrategy) and point in strategy.load(config).points
+    except ClearfwError:
+        return True  # the preflight tells why it cannot
+
+
+def _preflight(plan: Plan, named: Sequence[str]) -> Plan:
+    """Return PLAN without the strategies that are broken; where some were named, raise for the first such."""
+    from clearfw import preflight
+    from clearfw.results import Skipped
+
+    sound, left_out = [], list(plan.left_out)
+    for label, stack in plan.stacks:
+        try:
+            preflight.check(plan, label, stack)
+            sound.append((label, stack))
+        except ClearfwError as error:
+            if named:
+                raise
+            left_out.append(Skipped(label, str(error).rstrip(), broken=True))
+    return attrs.evolve(plan, stacks=sound, left_out=left_out)
+
+
+def _measure(plan: Plan, console: Console, runs: list[SceneRun]) -> bool:
+    """Measure into RUNS, and print, scene by scene; return whether an interrupt ended it, or raise that."""
+    from clearfw import report
+
+    try:
+        for run in _measured(plan, console):
+            runs.append(run)
+            console.print(report.scene(run))
+            if (headline := report.headline(run)) is not None:
+                console.print(headline)
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        return True
+    return any(run.interrupted for run in runs)
 
 
 def _measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
@@ -183,3 +247,19 @@ def _measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
             bar.update(task, completed=done, total=total, description=label or plan.workload.name)
 
         yield from measure(plan, progress)
+
+
+def _document(registry: Registry, plan: Plan, runs: list[SceneRun], pinned: int | None) -> dict[str, Any]:
+    from clearfw import environment, results
+
+    strategies = {one.name: one for _, stack in plan.stacks for one in stack}
+    described = environment.describe(registry, strategies.values())
+    config = {
+        "workload": plan.workload.name,
+        "strategies": [label for label, _ in plan.stacks],
+        "primitives": list(plan.primitives),
+        "rounds": plan.rounds,
+        "cpu": pinned,
+        **attrs.asdict(plan.options),
+    }
+    return results.to_json(runs, described, config)

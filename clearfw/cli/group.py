@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import warnings
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +14,22 @@ from clearfw.cli.check import check
 from clearfw.cli.plugins import plugins
 from clearfw.errors import ClearfwError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="clearfw")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Page-clearing strategies on a real page allocator with the kernel's semantics."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 cli.add_command(bench)
@@ -23,27 +37,26 @@ cli.add_command(check)
 cli.add_command(plugins)
 
 
-def run() -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
     """Run it and return the exit status."""
+    # As other tools do when whoever reads the output has seen enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    warnings.showwarning = _warn
     try:
-        status = cli.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 0
+        status = cli.main(arguments, prog_name="clearfw", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted before anything was measured", 130)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough.
-        sys.stderr.close()
-        return 0
+        return _fail("interrupted before anything was measured", INTERRUPTED)
     except (ClearfwError, OSError) as error:
         return _fail(str(error), 2)
     return status if isinstance(status, int) else 0
 
 
 def _fail(message: str, status: int) -> int:
-    sys.stderr.write(f"clearfw: {message}\n")
+    sys.stderr.write(f"clearfw: {message.rstrip()}\n")
     return status
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"clearfw: warning: {message}\n")

@@ -1,8 +1,9 @@
-"""What several commands have in common: plugins to load, and where JSON goes."""
+"""What several commands have in common: plugins to load, and where tables and JSON go."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clearfw.config import parse_size
-from clearfw.errors import ConfigError
+from clearfw.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,20 +20,30 @@ if TYPE_CHECKING:
 
     from clearfw.registry import Registry
 
+# The narrowest width that cuts no number.
+_WIDTH = 80
 
-class Size(click.ParamType[int]):
-    """Bytes, as 256M or 2G."""
 
-    name = "size"
+def size(text: object) -> int:
+    """Return the bytes of an option such as 256M."""
+    try:
+        return parse_size(str(text))
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the bytes VALUE stands for."""
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_size(str(value))
-        except ConfigError as error:
-            self.fail(str(error), param, ctx)
+
+def file(text: str) -> str:
+    """Return the path JSON goes to, or "-": checked before anything is measured."""
+    path = Path(text)
+    if text == "-":
+        return text
+    if not path.parent.is_dir():
+        msg = f"there is no directory {path.parent}: create it first"
+        raise click.BadParameter(msg)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        msg = f"{path} cannot be written: name a file in a directory of yours"
+        raise click.BadParameter(msg)
+    return text
 
 
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,9 +60,8 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
-    return click.option(
-        "--json", "json_path", metavar="FILE", help='Write the result as JSON; "-" for standard output.'
-    )(command)
+    help_ = 'Write the result as JSON; "-" for standard output.'
+    return click.option("--json", "json_path", type=file, metavar="FILE", help=help_)(command)
 
 
 def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
@@ -60,21 +70,29 @@ def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
 
     wrong = [one for one in plugin if not one.startswith("no:")]
     if wrong:
-        msg = f"-p {wrong[0]} asked for, only -p no:NAME is known: to add a plugin, use --plugins-dir or CLEARFW_PLUGINS"
+        msg = f"-p {wrong[0]} asked for, only -p no:NAME is known: to add a plugin, use --plugins-dir"
         raise click.UsageError(msg)
     blocked = [one.removeprefix("no:") for one in plugin]
     if not blocked and plugins_dir is None:
         return registry.default()
-    return registry.load(block=blocked, plugins_dir=plugins_dir)
+    loaded = registry.load(block=blocked, plugins_dir=plugins_dir)
+    known = [info.name for info in loaded.plugins]
+    for name in blocked:
+        if name not in known:
+            all_of_them = ", ".join(known)
+            msg = f"-p no:{name} asked for, no such plugin{nearest(name, known)}: known are {all_of_them}"
+            raise click.UsageError(msg)
+    return loaded
 
 
 def console_for(json_path: str | None) -> Console:
     """Return where tables go: standard error when standard output is for JSON."""
     from rich.console import Console
 
-    console = Console(stderr=json_path == "-")
-    # A pipe has no width, and 80 columns would cut the tables.
-    return console if console.is_terminal else Console(stderr=json_path == "-", width=140)
+    # Names and messages are printed as they are, brackets and all.
+    console = Console(stderr=json_path == "-", markup=False, emoji=False, highlight=False)
+    console.width = max(console.width, _WIDTH)
+    return console
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:

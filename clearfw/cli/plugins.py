@@ -16,23 +16,21 @@ if TYPE_CHECKING:
 @plugin_options
 @json_option
 def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | None) -> int:
-    """List what is installed, its hooks and its status."""
+    """List what is installed."""
     import attrs
 
     registry = load_registry(plugin, plugins_dir)
-    if json_path:
-        write_json(
-            json_path,
-            {
-                "schema": "clearfw.plugins/1",
-                "plugins": [attrs.asdict(info) for info in registry.plugins],
-                "strategies": sorted(registry.strategies),
-                "primitives": sorted(registry.primitives),
-                "workloads": sorted(registry.workloads),
-            },
-        )
     if json_path != "-":
         from clearfw import report
 
         console_for(json_path).print(report.plugins(registry))
+    if json_path:
+        document = {
+            "schema": "clearfw.plugins/1",
+            "plugins": [attrs.asdict(info) for info in registry.plugins],
+            "strategies": sorted(registry.strategies),
+            "primitives": sorted(registry.primitives),
+            "workloads": sorted(registry.workloads),
+        }
+        write_json(json_path, document)
     return 0

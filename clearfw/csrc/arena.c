@@ -2,12 +2,15 @@
 #include "arena.h"
 
 #include "clock.h"
+#include "gate.h"
+#include "inject.h"
+#include "page_poison.h"
 #include "primitive.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GARBAGE 0x9e /* lib/test_meminit.c's, 7.3 */
 #define LINE 64
 #define BLOCK_PAGES (1u << MAX_PAGE_ORDER)
 
@@ -52,9 +55,9 @@ int arena_init(struct arena *arena, struct machine *machine, size_t chunk_bytes,
 		.machine = machine,
 		.chunk_pages = (uint32_t)(chunk_bytes >> machine->page_shift),
 	};
-	arena->held = malloc(machine->nr_pages * sizeof(*arena->held));
-	arena->chunks = malloc((machine->nr_pages / arena->chunk_pages + 1) * sizeof(*arena->chunks));
-	arena->pages = malloc(arena->chunk_pages * sizeof(struct page *));
+	arena->held = core_malloc(machine->nr_pages * sizeof(*arena->held));
+	arena->chunks = core_malloc((machine->nr_pages / arena->chunk_pages + 1) * sizeof(*arena->chunks));
+	arena->pages = core_malloc(arena->chunk_pages * sizeof(struct page *));
 	if (!arena->held || !arena->chunks || !arena->pages) {
 		arena_deinit(arena);
 		return clearfw_fail(err, CLEARFW_ESYS, "allocating the arena");
@@ -75,8 +78,21 @@ int arena_init(struct arena *arena, struct machine *machine, size_t chunk_bytes,
 	return -CLEARFW_ENOMEM;
 }
 
+/* What init_on_free and page_poison promise of free memory, which measuring did not keep. */
+static void restore_chunks(const struct arena *arena)
+{
+	const struct machine *machine = arena->machine;
+	size_t nbytes = (size_t)arena->chunk_pages << machine->page_shift;
+
+	if (!machine->init_on_free && !machine->page_poison)
+		return;
+	for (uint32_t chunk = 0; chunk < arena->nr_chunks; chunk++)
+		memset(arena_chunk_bytes(arena, chunk), machine->page_poison ? PAGE_POISON : 0, nbytes);
+}
+
 void arena_deinit(struct arena *arena)
 {
+	restore_chunks(arena);
 	for (uint32_t i = 0; i < arena->nr_held; i++) {
 		struct page *page = &arena->machine->mem_map[arena->held[i]];
 
@@ -194,7 +210,7 @@ struct share {
 	struct page **pages;
 	uint64_t nr;
 	uint64_t allocated, freed;
-	pthread_barrier_t *barrier;
+	struct gate *gate;
 	int status;
 	struct clearfw_error error; /* the thread's CPU is gone when it is looked at */
 	uint64_t alloc_start, alloc_end, free_start, free_end;
@@ -206,10 +222,13 @@ static int run_hot(struct share *share)
 		struct page *page;
 		int status = alloc_block(share->machine, share->pass, &page);
 
-		if (!status)
-			status = machine_free(share->machine, page, share->pass->order);
 		if (status)
 			return status;
+		status = machine_free(share->machine, page, share->pass->order);
+		if (status) {
+			machine_free_raw(share->machine, page, share->pass->order);
+			return status;
+		}
 	}
 	return 0;
 }
@@ -218,8 +237,8 @@ static void *alloc_share(void *context)
 {
 	struct share *share = context;
 
-	if (share->barrier)
-		pthread_barrier_wait(share->barrier);
+	if (share->gate && !gate_wait(share->gate))
+		return NULL;
 	share->alloc_start = clock_ns();
 	share->status = share->pass->hot ? run_hot(share)
 					 : alloc_blocks(share->machine, share->pass, share->pages, share->nr,
@@ -236,8 +255,8 @@ static void *free_share(void *context)
 
 	if (share->pass->hot)
 		return NULL;
-	if (share->barrier)
-		pthread_barrier_wait(share->barrier);
+	if (share->gate && !gate_wait(share->gate))
+		return NULL;
 	share->free_start = clock_ns();
 	share->status = free_blocks(share->machine, share->pass, share->pages, share->allocated, &share->freed);
 	share->free_end = clock_ns();
@@ -248,27 +267,40 @@ static void *free_share(void *context)
 
 #define MAX_THREADS 64
 
-static int run_shares(struct share *shares, int threads, void *(*run)(void *))
+static int cannot_start(struct machine *machine, int thread, int error)
 {
-	pthread_barrier_t barrier;
-	pthread_t thread[MAX_THREADS];
-	int started = 0;
+	struct cpu *cpu = this_cpu(machine);
 
-	if (threads == 1) {
-		shares[0].barrier = NULL;
-		run(&shares[0]);
-		return 0;
+	if (!cpu)
+		return -CLEARFW_ESYS;
+	errno = error;
+	return clearfw_fail(&cpu->error, CLEARFW_ESYS, "starting thread %d", thread + 1);
+}
+
+/* Every share in a thread of its own, all at once, or none and an error. */
+static int run_threads(struct share *shares, int threads, void *(*run)(void *))
+{
+	struct gate gate = GATE_INIT(threads);
+	pthread_t thread[MAX_THREADS];
+	int started = 0, error = 0;
+
+	while (started < threads && !error) {
+		shares[started].gate = &gate;
+		error = core_pthread_create(&thread[started], run, &shares[started]);
+		started += !error;
 	}
-	pthread_barrier_init(&barrier, NULL, (unsigned int)threads);
-	for (; started < threads; started++) {
-		shares[started].barrier = &barrier;
-		if (pthread_create(&thread[started], NULL, run, &shares[started]))
-			/* The ones that wait at the barrier would wait for ever. */
-			abort();
-	}
+	if (error)
+		gate_call_off(&gate);
 	for (int i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
-	pthread_barrier_destroy(&barrier);
+	return error ? cannot_start(shares[0].machine, started, error) : 0;
+}
+
+static int run_shares(struct share *shares, int threads, void *(*run)(void *))
+{
+	if (threads > 1)
+		return run_threads(shares, threads, run);
+	run(&shares[0]);
 	return 0;
 }
 
@@ -327,15 +359,18 @@ static int run_pass(struct arena *arena, uint32_t chunk, const struct arena_pass
 {
 	int status;
 
-	run_shares(shares, pass->threads, alloc_share);
-	status = collect(arena->machine, shares, pass->threads);
+	status = run_shares(shares, pass->threads, alloc_share);
+	if (!status)
+		status = collect(arena->machine, shares, pass->threads);
 	if (status)
 		return status;
 	times->alloc_ns = span(shares, pass->threads, false);
 	/* With init_on_free, what is zero is the memory after it was freed. */
 	if (!arena->machine->init_on_free)
 		times->dirty_offset = first_dirty(arena, chunk, pass);
-	run_shares(shares, pass->threads, free_share);
+	status = run_shares(shares, pass->threads, free_share);
+	if (status)
+		return status;
 	status = collect(arena->machine, shares, pass->threads);
 	times->free_ns = pass->hot ? 0 : span(shares, pass->threads, true);
 	if (!status && arena->machine->init_on_free)
@@ -423,6 +458,7 @@ void arena_fragment(struct arena *arena, uint64_t seed)
 	struct machine *machine = arena->machine;
 	uint32_t nr = 0;
 
+	restore_chunks(arena);
 	for (uint32_t pfn = 0; pfn < machine->nr_pages; pfn++) {
 		struct page *page = &machine->mem_map[pfn];
 
@@ -439,65 +475,4 @@ void arena_fragment(struct arena *arena, uint64_t seed)
 		arena->held[kept++] = pfn;
 	arena->nr_held = (machine->nr_pages + 1) / 2;
 	arena->nr_chunks = 0;
-}
-
-uint64_t clock_cost_ns(void)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (int i = 0; i < 100; i++) {
-		uint64_t start = clock_ns(), cost = clock_ns() - start;
-
-		best = cost < best ? cost : best;
-	}
-	return best;
-}
-
-int vmalloc_time(struct machine *machine, struct vmalloc_area *area, uint64_t *ns, bool *clean)
-{
-	uint64_t start;
-	size_t where;
-	int status;
-
-	for (uint32_t i = 0; i < area->nr_pages; i++)
-		primitive_dirty(machine_page_bytes(machine, &machine->mem_map[area->pfns[i]]),
-				machine_page_size(machine), GARBAGE);
-	start = clock_ns();
-	status = vmalloc_reinit(machine, area);
-	*ns = clock_ns() - start;
-	*clean = true;
-	for (uint32_t i = 0; i < area->nr_pages && *clean; i++)
-		*clean = primitive_is_filled(machine_page_bytes(machine, &machine->mem_map[area->pfns[i]]),
-					     machine_page_size(machine), 0, &where);
-	return status;
-}
-
-int dispatch_time(struct machine *machine, uint64_t rounds, uint64_t *ns)
-{
-	struct cpu *cpu = this_cpu(machine);
-	uint64_t start = clock_ns();
-	int status = 0;
-
-	if (!cpu)
-		return -CLEARFW_ESYS;
-	while (rounds-- && !status)
-		status = init_pages(cpu, INIT_ALLOC, machine->mem_map, 1);
-	*ns = clock_ns() - start;
-	return status;
-}
-
-int pairs_time(struct machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
-{
-	uint64_t start = clock_ns();
-	int status = 0;
-
-	while (rounds-- && !status) {
-		struct page *page;
-
-		status = machine_alloc(machine, order, gfp, &page);
-		if (!status)
-			status = machine_free(machine, page, order);
-	}
-	*ns = clock_ns() - start;
-	return status;
 }

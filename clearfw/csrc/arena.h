@@ -9,6 +9,8 @@
 
 #include "page_alloc.h"
 
+#define GARBAGE 0x9e /* lib/test_meminit.c's, 7.3 */
+
 enum arena_touch { TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL };
 
 struct arena_chunk {

@@ -5,6 +5,8 @@
  */
 #include "arena.h"
 #include "clock.h"
+#include "inject.h"
+#include "page_handover.h"
 
 #include <stdlib.h>
 
@@ -12,8 +14,22 @@ static inline int step(struct machine *machine, uint32_t op, struct page **slots
 {
 	struct page **slot = &slots[op >> CHURN_SLOT_SHIFT];
 	unsigned int order = op & (CHURN_FREE - 1);
+	int status;
 
-	return op & CHURN_FREE ? machine_free(machine, *slot, order) : machine_alloc(machine, order, gfp, slot);
+	if (!(op & CHURN_FREE))
+		return machine_alloc(machine, order, gfp, slot);
+	status = machine_free(machine, *slot, order);
+	if (!status)
+		*slot = NULL;
+	return status;
+}
+
+/* What a failure left allocated: nobody else knows of it. */
+static void abandon(struct cpu *cpu, struct page **slots, size_t nr_slots)
+{
+	for (size_t i = 0; i < nr_slots; i++)
+		if (slots[i])
+			take_back(cpu, slots[i], slots[i]->order);
 }
 
 static int run(struct machine *machine, const uint32_t *ops, size_t nr_ops, struct page **slots, gfp_t gfp)
@@ -46,7 +62,7 @@ static int run_by_order(struct machine *machine, const uint32_t *ops, size_t nr_
 int churn_run(struct machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp,
 	      bool by_order, struct churn_times *times)
 {
-	struct page **slots = calloc(nr_slots, sizeof(*slots));
+	struct page **slots = core_calloc(nr_slots, sizeof(*slots));
 	struct cpu *cpu = this_cpu(machine);
 	uint64_t start;
 	int status;
@@ -60,6 +76,7 @@ int churn_run(struct machine *machine, const uint32_t *ops, size_t nr_ops, size_
 	status = by_order ? run_by_order(machine, ops, nr_ops, slots, gfp, times)
 			  : run(machine, ops, nr_ops, slots, gfp);
 	times->total_ns = clock_ns() - start;
+	abandon(cpu, slots, nr_slots);
 	free(slots);
 	return status;
 }

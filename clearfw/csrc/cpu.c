@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads as CPUs: attaching one to a machine, and reaching the lists of the others. */
+#include "inject.h"
 #include "machine.h"
 #include "machines.h"
 
@@ -14,6 +15,7 @@ bool cpu_needs_fence;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key; /* its destructor retires a thread's CPUs */
+static int exit_key_error;
 
 static long membarrier(int command)
 {
@@ -59,7 +61,7 @@ static void retire_thread(void *unused)
 
 static void init_once(void)
 {
-	pthread_key_create(&exit_key, retire_thread);
+	exit_key_error = pthread_key_create(&exit_key, retire_thread);
 	cpu_needs_fence = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0;
 }
 
@@ -71,12 +73,17 @@ void cpu_free(struct cpu *cpu)
 
 static struct cpu *cpu_create(struct machine *machine)
 {
-	struct cpu *cpu = calloc(1, sizeof(*cpu));
+	struct cpu *cpu = core_calloc(1, sizeof(*cpu));
 
 	if (!cpu)
 		return NULL;
 	cpu->machine = machine;
 	cpu->thread = pthread_self();
+	/* Any value but NULL has the destructor called. */
+	if (core_pthread_setspecific(exit_key, &exit_key)) {
+		free(cpu);
+		return NULL;
+	}
 	for (int zone = 0; zone < MAX_NR_ZONES; zone++)
 		pcp_init(&cpu->pcp[zone], &machine->zone[zone]);
 	if (!machine->config.highmem || !kmap_init(&cpu->kmap, machine->config.kmap, machine->page_shift, NULL))
@@ -90,13 +97,14 @@ struct cpu *cpu_attach(struct machine *machine)
 	struct cpu *cpu;
 
 	pthread_once(&once, init_once);
+	if (exit_key_error)
+		return NULL;
 	pthread_mutex_lock(&machine->lock);
 	for (cpu = machine->cpus; cpu && !pthread_equal(cpu->thread, pthread_self()); cpu = cpu->next)
 		;
 	if (!cpu && (cpu = cpu_create(machine))) {
 		cpu->next = machine->cpus;
 		machine->cpus = cpu;
-		pthread_setspecific(exit_key, cpu);
 	}
 	pthread_mutex_unlock(&machine->lock);
 	if (cpu)

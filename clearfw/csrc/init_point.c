@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "init_point.h"
 
+#include "inject.h"
 #include "machine.h"
-
-#include <stdlib.h>
 
 bool strategy_has_point(const struct clearfw_strategy *strategy, enum init_point point)
 {
@@ -66,7 +65,7 @@ static int bind(struct machine *machine, enum init_point point, struct init_stac
 int init_point_bind(struct machine *machine, enum init_point point,
 		    const struct clearfw_strategy *const *chain, int nr)
 {
-	struct init_stack *stack = calloc(1, sizeof(*stack));
+	struct init_stack *stack = core_calloc(1, sizeof(*stack));
 
 	for (int i = 0; stack && i < nr; i++)
 		if (strategy_has_point(chain[i], point))
@@ -77,7 +76,7 @@ int init_point_bind(struct machine *machine, enum init_point point,
 int init_point_bind_callback(struct machine *machine, enum init_point point, init_callback callback,
 			     void *context)
 {
-	struct init_stack *stack = calloc(1, sizeof(*stack));
+	struct init_stack *stack = core_calloc(1, sizeof(*stack));
 
 	if (stack) {
 		stack->callback = callback;

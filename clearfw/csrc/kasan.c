@@ -2,6 +2,7 @@
 #include "kasan.h"
 
 #include "buddy.h"
+#include "inject.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -60,8 +61,8 @@ static bool granules_all_are(const struct area *area, size_t first, size_t count
 
 static uint8_t *map_shadow(size_t nbytes, struct clearfw_error *err)
 {
-	void *shadow = mmap(NULL, nbytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *shadow = core_mmap(NULL, nbytes, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (shadow != MAP_FAILED)
 		return shadow;

@@ -2,6 +2,7 @@
 #include "kmap.h"
 
 #include "buddy.h"
+#include "inject.h"
 #include "kasan.h"
 
 #include <sys/mman.h>
@@ -22,7 +23,7 @@ static char *slot_addr(const struct kmap_ctrl *ctrl, uint32_t page_shift, int id
 static char *map_pages(size_t nbytes, uint32_t page_shift, int prot)
 {
 	size_t align = (size_t)1 << page_shift;
-	char *base = mmap(NULL, nbytes + align, prot, ANONYMOUS, -1, 0);
+	char *base = core_mmap(NULL, nbytes + align, prot, ANONYMOUS, -1, 0);
 	size_t before;
 
 	if (base == MAP_FAILED)
@@ -59,16 +60,16 @@ void kmap_deinit(struct kmap_ctrl *ctrl, uint32_t page_shift)
 /* NULL: the system call failed. */
 static void *map_slot(const struct kmap_ctrl *ctrl, int fd, uint32_t page_shift, size_t offset)
 {
-	void *addr = mmap(slot_addr(ctrl, page_shift, ctrl->idx), (size_t)1 << page_shift,
-			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
+	void *addr = core_mmap(slot_addr(ctrl, page_shift, ctrl->idx), (size_t)1 << page_shift,
+			       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
 
 	return addr == MAP_FAILED ? NULL : addr;
 }
 
 static int unmap_slot(const struct kmap_ctrl *ctrl, uint32_t page_shift, int idx)
 {
-	void *addr = mmap(slot_addr(ctrl, page_shift, idx), (size_t)1 << page_shift, PROT_NONE,
-			  ANONYMOUS | MAP_FIXED, -1, 0);
+	void *addr = core_mmap(slot_addr(ctrl, page_shift, idx), (size_t)1 << page_shift, PROT_NONE,
+			       ANONYMOUS | MAP_FIXED, -1, 0);
 
 	return addr == MAP_FAILED ? -CLEARFW_ESYS : 0;
 }
@@ -124,15 +125,19 @@ int kunmap(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kma
 		return 0;
 	if (!is_mapping(ctrl, page_shift, ctrl->idx - 1, addr))
 		return -CLEARFW_EKMAP_ORDER;
+	if (mode == KMAP_STRICT && unmap_slot(ctrl, page_shift, ctrl->idx - 1))
+		return -CLEARFW_ESYS;
 	ctrl->idx--;
-	return mode == KMAP_STRICT ? unmap_slot(ctrl, page_shift, ctrl->idx) : 0;
+	return 0;
 }
 
 void kmap_unwind(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
 		 uint32_t page_shift, int keep)
 {
+	/* A slot that cannot be unmapped is given up all the same: the next mapping replaces what is there. */
 	while (ctrl->idx > keep)
-		kunmap(ctrl, memory, mode, page_shift, ctrl->addr[ctrl->idx - 1]);
+		if (kunmap(ctrl, memory, mode, page_shift, ctrl->addr[ctrl->idx - 1]))
+			ctrl->idx--;
 }
 
 uint32_t kmap_to_pfn(const struct kmap_ctrl *ctrl, uint32_t page_shift, const void *addr)

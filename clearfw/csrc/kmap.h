@@ -31,7 +31,10 @@ void kmap_deinit(struct kmap_ctrl *ctrl, uint32_t page_shift);
 void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
 		 uint32_t page_shift, const struct page *page, int *status);
 
-/* Accepts any address within the page. -CLEARFW_EKMAP_ORDER, and nothing done, unless it is the newest mapping. */
+/*
+ * Accepts any address within the page. Negative, and nothing done: -CLEARFW_EKMAP_ORDER unless it is the newest
+ * mapping, -CLEARFW_ESYS where the system call failed.
+ */
 int kunmap(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode, uint32_t page_shift,
 	   const void *addr);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "inject.h"
 #include "machines.h"
 #include "page_poison.h"
 #include "primitive.h"
@@ -67,8 +68,8 @@ static size_t mem_map_bytes(const struct machine *machine)
 static int init_mem_map(struct machine *machine, struct clearfw_error *err)
 {
 	uint32_t lowmem_pages = (uint32_t)(machine->memory.lowmem >> machine->page_shift);
-	struct page *map = mmap(NULL, mem_map_bytes(machine), PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct page *map = core_mmap(NULL, mem_map_bytes(machine), PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->nr_pages);
@@ -104,7 +105,7 @@ static int boot(struct machine *machine, struct clearfw_error *err)
 
 struct machine *machine_create(const struct clearfw_config *config, struct clearfw_error *err)
 {
-	struct machine *machine = calloc(1, sizeof(*machine));
+	struct machine *machine = core_calloc(1, sizeof(*machine));
 
 	if (!machine) {
 		clearfw_fail(err, CLEARFW_ESYS, "allocating the machine");

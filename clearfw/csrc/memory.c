@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
+#include "inject.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +30,7 @@ static size_t round_up(size_t nbytes, size_t unit)
 
 static void *reserve(size_t nbytes)
 {
-	return mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return core_mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *err)
@@ -36,10 +38,10 @@ static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *e
 	/* A memfd of huge pages has a whole number of them; what is over is never handed out. */
 	size_t nbytes = hugetlb ? round_up(memory->real, HUGE_BYTES) : memory->real;
 
-	memory->fd = memfd_create("clearfw-ram", MFD_CLOEXEC | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+	memory->fd = core_memfd_create("clearfw-ram", MFD_CLOEXEC | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (memory->fd < 0)
 		return clearfw_fail(err, CLEARFW_ESYS, "memfd_create");
-	if (ftruncate(memory->fd, (off_t)nbytes) == 0)
+	if (core_ftruncate(memory->fd, (off_t)nbytes) == 0)
 		return 0;
 	clearfw_fail(err, CLEARFW_ESYS, "ftruncate of the memfd to %zu bytes", nbytes);
 	close(memory->fd);
@@ -56,11 +58,12 @@ static int map_ram(struct memory *memory, struct clearfw_error *err)
 	for (size_t at = 0; at < memory->lowmem; at += memory->real) {
 		size_t nbytes = memory->lowmem - at < memory->real ? memory->lowmem - at : memory->real;
 
-		if (mmap(memory->direct + at, nbytes, PROT_READ | PROT_WRITE, flags, memory->fd, 0) == MAP_FAILED)
+		if (core_mmap(memory->direct + at, nbytes, PROT_READ | PROT_WRITE, flags, memory->fd, 0) ==
+		    MAP_FAILED)
 			return clearfw_fail(err, CLEARFW_ESYS, "mmap of the direct map, %zu bytes", memory->lowmem);
 	}
-	if (high && mmap(memory->highmem, high, PROT_READ | PROT_WRITE, flags, memory->fd,
-			 (off_t)memory->lowmem) == MAP_FAILED)
+	if (high && core_mmap(memory->highmem, high, PROT_READ | PROT_WRITE, flags, memory->fd,
+			      (off_t)memory->lowmem) == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "mmap of HIGHMEM, %zu bytes", high);
 	return 0;
 }
@@ -89,9 +92,9 @@ static int try_backing(struct memory *memory, enum clearfw_backing backing, stru
 	status = map_ram(memory, err);
 	/* Advice is only advice: what came of it is read back from smaps. */
 	if (!status && backing == BACKING_THP)
-		madvise(memory->direct, memory->lowmem, MADV_HUGEPAGE);
+		core_madvise(memory->direct, memory->lowmem, MADV_HUGEPAGE);
 	else if (!status && backing == BACKING_BASE)
-		madvise(memory->direct, memory->lowmem, MADV_NOHUGEPAGE);
+		core_madvise(memory->direct, memory->lowmem, MADV_NOHUGEPAGE);
 	if (status) {
 		close(memory->fd);
 		memory->fd = -1;
@@ -146,7 +149,7 @@ void memory_deinit(struct memory *memory)
 
 static int populate(void *start, size_t nbytes, struct clearfw_error *err)
 {
-	if (nbytes && madvise(start, nbytes, MADV_POPULATE_WRITE))
+	if (nbytes && core_madvise(start, nbytes, MADV_POPULATE_WRITE))
 		return clearfw_fail(err, CLEARFW_ESYS, "faulting in %zu bytes", nbytes);
 	return 0;
 }
@@ -154,7 +157,7 @@ static int populate(void *start, size_t nbytes, struct clearfw_error *err)
 /* shmem_enabled=never gives small pages even when advised; collapsing works all the same. */
 static int collapse(struct memory *memory, bool asked_for, struct clearfw_error *err)
 {
-	if (!madvise(memory->direct, memory->lowmem / HUGE_BYTES * HUGE_BYTES, MADV_COLLAPSE) ||
+	if (!core_madvise(memory->direct, memory->lowmem / HUGE_BYTES * HUGE_BYTES, MADV_COLLAPSE) ||
 	    memory_huge_bytes(memory) != 0)
 		return 0;
 	if (asked_for)

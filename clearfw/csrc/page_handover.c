@@ -13,6 +13,13 @@ void undo_alloc(struct cpu *cpu, struct page *page, unsigned int order)
 	free_to_lists(cpu, page, order);
 }
 
+void take_back(struct cpu *cpu, struct page *page, unsigned int order)
+{
+	if (page->flags & PG_compound)
+		destroy_compound_page(page, order);
+	undo_alloc(cpu, page, order);
+}
+
 int no_memory(struct cpu *cpu, uint64_t npages, const char *what)
 {
 	uint64_t found = machine_nr_free(cpu->machine);

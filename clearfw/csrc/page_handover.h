@@ -14,6 +14,9 @@ int bad_free(struct cpu *cpu, const struct page *page, unsigned int order);
 /* After a failed init: the block goes back as it was taken, so that nobody gets it dirty. */
 void undo_alloc(struct cpu *cpu, struct page *page, unsigned int order);
 
+/* A block that was handed out and that nobody clears goes back, with no init point. */
+void take_back(struct cpu *cpu, struct page *page, unsigned int order);
+
 /* Nobody cleared it: it stays allocated, and addressable again. */
 void undo_free(struct cpu *cpu, struct page *page, unsigned int order);
 

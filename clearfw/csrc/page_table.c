@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "page_table.h"
 
+#include "inject.h"
+
 #include <stdlib.h>
 
 /*
@@ -38,7 +40,7 @@ static uint64_t *table_of(uint64_t entry)
 
 static uint64_t *alloc_entries(const struct page_table *table)
 {
-	return calloc((size_t)1 << table->bits, sizeof(uint64_t));
+	return core_calloc((size_t)1 << table->bits, sizeof(uint64_t));
 }
 
 /* Bytes that an entry of LEVEL spans, as a shift. */

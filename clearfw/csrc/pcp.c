@@ -53,6 +53,8 @@ struct page *pcp_refill(struct pcp *pcp, struct zone *zone, unsigned int order)
 
 		if (!next)
 			break;
+		/* The blocks to come are mostly the ones above: 3 ns of 16 a page, where mem_map is cold. */
+		__builtin_prefetch(next + (24u << order), 1);
 		/* In the buddy's own order, so that consecutive pages are handed out consecutively. */
 		next->flags |= PG_pcp;
 		next->order = (uint8_t)order;

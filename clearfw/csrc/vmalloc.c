@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmalloc.h"
 
+#include "inject.h"
 #include "page_alloc.h"
 #include "vmap.h"
 
@@ -21,11 +22,12 @@ static int reserve_area(struct machine *machine, struct clearfw_error *err)
 
 	if (nbytes < VMALLOC_MIN_BYTES)
 		nbytes = VMALLOC_MIN_BYTES;
-	start = mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	start = core_mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "reserving %zu bytes of vmalloc area", nbytes);
-	if (kasan_init_vmalloc(&machine->kasan, start, nbytes, err) ||
-	    !page_table_init(&vm->table, machine->page_shift)) {
+	if (!page_table_init(&vm->table, machine->page_shift) ||
+	    kasan_init_vmalloc(&machine->kasan, start, nbytes, err)) {
+		page_table_deinit(&vm->table);
 		munmap(start, nbytes);
 		return clearfw_fail(err, CLEARFW_ESYS, "setting up the vmalloc area");
 	}
@@ -36,8 +38,9 @@ static int reserve_area(struct machine *machine, struct clearfw_error *err)
 }
 
 /* First fit by address, a guard page behind each area (alloc_vmap_area()). */
-static int place_area(struct machine *machine, struct vmalloc_area *area, size_t align)
+static int place_area(struct cpu *cpu, struct vmalloc_area *area, size_t align)
 {
+	struct machine *machine = cpu->machine;
 	struct vmalloc *vm = &machine->vmalloc;
 	struct vmalloc_area **link = &vm->areas;
 	size_t page = machine_page_size(machine), span = vmap_span(machine, area) + page;
@@ -50,7 +53,8 @@ static int place_area(struct machine *machine, struct vmalloc_area *area, size_t
 		at = (at + align - 1) & ~(align - 1);
 	}
 	if (at + span > (uintptr_t)vm->start + vm->nbytes)
-		return -CLEARFW_EVMALLOC;
+		return clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "no room in the vmalloc area for %zu bytes",
+				    area->nbytes);
 	area->start = (char *)at;
 	area->next = *link;
 	*link = area;
@@ -186,6 +190,8 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 	bool init = init_is_ours(machine, gfp);
 	int status;
 
+	/* Blocks are split at once, which a compound one cannot be. */
+	gfp &= ~(gfp_t)__GFP_COMP;
 	if (machine->config.kasan == KASAN_HW_TAGS)
 		gfp |= __GFP_SKIP_KASAN | __GFP_SKIP_ZERO;
 	cpu->vmalloc_inits = init;
@@ -202,30 +208,36 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 	if (status) {
 		struct clearfw_error error = cpu->error;
 
-		vunmap_area(machine, area);
+		vmap_undo(machine, area);
 		cpu->error = error;
 	}
 	return status;
 }
 
-static struct vmalloc_area *new_area(struct machine *machine, size_t nbytes, uint32_t npages, unsigned int flags)
+/* An area that is placed, with room for the numbers of NPAGES pages and none of them. */
+static int new_area(struct cpu *cpu, size_t nbytes, uint32_t npages, unsigned int flags, struct vmalloc_area **ret)
 {
-	struct vmalloc_area *area = calloc(1, sizeof(*area));
-	size_t align = machine_page_size(machine);
+	struct vmalloc_area *area = core_calloc(1, sizeof(*area));
+	uint32_t *pfns = core_malloc(npages * sizeof(*pfns));
+	size_t align = machine_page_size(cpu->machine);
+	int status = 0;
 
-	if (!area)
-		return NULL;
-	area->nbytes = nbytes;
-	area->nr_pages = npages;
-	area->pfns = malloc(npages * sizeof(*area->pfns));
-	if (flags & VMALLOC_ALLOW_HUGE && npages >> huge_order(machine))
-		align <<= huge_order(machine);
-	if (!area->pfns || place_area(machine, area, align)) {
-		free(area->pfns);
-		free(area);
-		return NULL;
+	if (flags & VMALLOC_ALLOW_HUGE && npages >> huge_order(cpu->machine))
+		align <<= huge_order(cpu->machine);
+	if (!area || !pfns) {
+		status = clearfw_fail(&cpu->error, CLEARFW_ESYS, "allocating a vmalloc area");
+	} else {
+		*area = (struct vmalloc_area){ .nbytes = nbytes, .nr_pages = npages, .pfns = pfns };
+		status = place_area(cpu, area, align);
+		area->nr_pages = 0;
 	}
-	return area;
+	if (status) {
+		free(area);
+		free(pfns);
+		return status;
+	}
+	*ret = area;
+	return 0;
 }
 
 static int delete_area(struct machine *machine, struct vmalloc_area *area)
@@ -253,10 +265,9 @@ static int vmalloc_locked(struct cpu *cpu, size_t nbytes, gfp_t gfp, unsigned in
 	if (!machine->vmalloc.start && (status = reserve_area(machine, &cpu->error)))
 		return status;
 	npages = (uint32_t)((nbytes + machine_page_size(machine) - 1) >> machine->page_shift);
-	area = new_area(machine, nbytes, npages, flags);
-	if (!area)
-		return clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "no room in the vmalloc area for %zu bytes", nbytes);
-	area->nr_pages = 0;
+	status = new_area(cpu, nbytes, npages, flags, &area);
+	if (status)
+		return status;
 	status = fill_area(cpu, area, npages, gfp, flags);
 	if (status) {
 		struct clearfw_error error = cpu->error;
@@ -286,6 +297,14 @@ int vmalloc(struct machine *machine, size_t nbytes, gfp_t gfp, unsigned int flag
 	return status;
 }
 
+/* What mmap() over a mapping fails for: it may need one more, for a moment. */
+static int unmap_failed(struct cpu *cpu)
+{
+	clearfw_fail(&cpu->error, CLEARFW_EMAP_COUNT, "vfree");
+	cpu->error.wanted = 1;
+	return -CLEARFW_EMAP_COUNT;
+}
+
 int vfree(struct machine *machine, const void *addr)
 {
 	struct cpu *cpu = this_cpu(machine);
@@ -298,12 +317,13 @@ int vfree(struct machine *machine, const void *addr)
 		return clearfw_fail(&cpu->error, CLEARFW_EIN_INIT, "vfree");
 	pthread_mutex_lock(&machine->vmalloc.lock);
 	area = find_area(machine, addr);
-	if (area && area->start == (char *)kasan_untagged(addr)) {
-		kasan_poison_vmalloc(&machine->kasan, area->start, vmap_span(machine, area));
-		vunmap_area(machine, area);
-		status = delete_area(machine, area);
-	} else {
+	if (!area || area->start != (char *)kasan_untagged(addr)) {
 		status = clearfw_fail(&cpu->error, CLEARFW_EVMALLOC, "vfree of %p", addr);
+	} else if (!vunmap_area(machine, area)) {
+		status = unmap_failed(cpu);
+	} else {
+		kasan_poison_vmalloc(&machine->kasan, area->start, vmap_span(machine, area));
+		status = delete_area(machine, area);
 	}
 	pthread_mutex_unlock(&machine->vmalloc.lock);
 	return status;

@@ -41,7 +41,7 @@ struct vmalloc {
 /* 0 and *area, or negative and cpu->error. GFP as vmalloc() would get it. */
 int vmalloc(struct machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, struct vmalloc_area **area);
 /*
- * ADDR as it was handed out, tag or not. A page that no strategy clears on free stays allocated: then the status
+ * ADDR as it was handed out, tag or not. -CLEARFW_EMAP_COUNT: it could not be unmapped and is still there. A page that no strategy clears on free stays allocated: then the status
  * is that page's, and the area is gone all the same.
  */
 int vfree(struct machine *machine, const void *addr);

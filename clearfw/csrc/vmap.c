@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmap.h"
 
+#include "inject.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -70,12 +72,30 @@ static int check_map_count(struct cpu *cpu, const struct vmalloc *vm, const stru
 	return -CLEARFW_EMAP_COUNT;
 }
 
-void vunmap_area(struct machine *machine, struct vmalloc_area *area)
+static bool cover(const struct machine *machine, const struct vmalloc_area *area)
 {
-	mmap(area->start, vmap_span(machine, area), PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	return core_mmap(area->start, vmap_span(machine, area), PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+static void forget(struct machine *machine, const struct vmalloc_area *area)
+{
 	page_table_unmap(&machine->vmalloc.table, area->start, vmap_span(machine, area));
 	machine->vmalloc.nr_mappings -= area->nr_runs;
+}
+
+bool vunmap_area(struct machine *machine, struct vmalloc_area *area)
+{
+	if (!cover(machine, area))
+		return false;
+	forget(machine, area);
+	return true;
+}
+
+void vmap_undo(struct machine *machine, const struct vmalloc_area *area)
+{
+	cover(machine, area);
+	forget(machine, area);
 }
 
 static bool map_run(struct machine *machine, const struct vmalloc_area *area, uint32_t first, uint32_t npages)
@@ -84,8 +104,8 @@ static bool map_run(struct machine *machine, const struct vmalloc_area *area, ui
 	unsigned int shift = machine->page_shift;
 	char *at = area->start + ((size_t)first << shift);
 
-	if (mmap(at, (size_t)npages << shift, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
-		 (off_t)area->pfns[first] << shift) == MAP_FAILED)
+	if (core_mmap(at, (size_t)npages << shift, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
+		      (off_t)area->pfns[first] << shift) == MAP_FAILED)
 		return false;
 	for (uint32_t i = 0; i < npages;) {
 		bool huge = first + i < area->huge_pages;
@@ -113,7 +133,7 @@ int vmap_area(struct cpu *cpu, struct vmalloc_area *area)
 		if (!map_run(machine, area, first, n)) {
 			int sys_errno = errno;
 
-			vunmap_area(machine, area);
+			vmap_undo(machine, area);
 			errno = sys_errno;
 			return clearfw_fail(&cpu->error, CLEARFW_ESYS, "mapping a vmalloc area");
 		}

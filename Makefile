@@ -1,0 +1,49 @@
+# make bench    the headline, in under two minutes with all that it installs
+# make test     all that must hold: lint, format, types, tests
+# make asv      every benchmark of the last commit once, as a test of them
+#
+# All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# What an install takes in, and so what makes it again when it changes; editable, Python files are seen as they are.
+NATIVE := pyproject.toml clearfw/_core.pyx \
+	$(wildcard clearfw/csrc/* clearfw/include/clearfw/* plugins/clearfw_plugins/*.c)
+SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
+
+.DELETE_ON_ERROR:
+.PHONY: bench test asv clean
+
+bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
+	@$(BIN)/clearfw bench
+
+test: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+asv: $(VENV)/dev
+	$(BIN)/asv machine --yes > /dev/null
+	$(BIN)/asv run --quick --dry-run --show-stderr 'HEAD^!'
+
+clean:
+	rm -rf $(VENV) build .asv/env
+
+$(VENV)/cli: $(SOURCES) | $(BIN)/python
+	@echo "installing clearfw into $(VENV)"
+	@$(PIP) install '.[cli]'
+	@touch $@
+
+$(VENV)/dev: $(NATIVE) | $(BIN)/python
+	@echo "installing clearfw and its tools into $(VENV)"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit( \
+		"clearfw needs Python 3.11 or later, $(PYTHON) is %d.%d: run make PYTHON=python3.11" % v)'
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,296 @@
+"""The documentation: its examples run and show what it says they show, and its reference pages leave nothing out."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+import pytest
+from sybil import Document
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
+
+from clearfw import _core, conformance, errors, hookspecs, registry
+from clearfw.cli.group import cli
+from clearfw.config import Config
+from clearfw.machine import Counters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sybil import Example
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+REFERENCE = DOCS / "reference"
+PROGRAMS = ("clearfw", "pytest")
+# Enough to see that a command works; the documentation may show what a longer run gave.
+FAST = ["--memory", "128M", "--rounds", "2"]
+
+FILE_NAME = re.compile(r"(?:/\* (\S+) \*/|# (\S+\.\w+))\n")
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
+SPAN = re.compile(r"`([^`]+)`")
+# What a shared machine adds to a table, or not.
+MOMENTARY = re.compile(r"\* |rounds thrown out|so few rounds")
+
+
+def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell in DIRECTORY would, VARIABLE=value before it included."""
+    words = shlex.split(command)
+    count = next(place for place, word in enumerate(words) if "=" not in word)
+    environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    environment.update(word.split("=", 1) for word in words[:count])
+    words = words[count:]
+    if words[:2] == ["clearfw", "bench"] and "--rounds" not in words:
+        words += FAST
+    return subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+
+
+def essence(text: str) -> str:
+    """Return what must be the same on another run and another processor: neither numbers nor spacing."""
+    primitives = "|".join(one["name"] for one in _core.primitives())
+    text = re.sub(rf"\b(?:{primitives})\b", "PRIMITIVE", text)
+    text = re.sub(r"backing (?:hugetlb|thp|base)\b", "backing", text)
+    return re.sub(r"\d[\d.,]*[KMGT]?|[\s.*─\u200b]", "", text)
+
+
+def is_printed(shown: str, printed: str) -> bool:
+    """Return whether the line SHOWN, in which "..." stands for anything, was PRINTED, however the lines were broken."""
+    pattern = ".*".join(re.escape(essence(part)) for part in shown.split("..."))
+    return re.search(pattern, essence(printed)) is not None
+
+
+class Reader:
+    """Someone who types in a page's examples, one after the other, in a directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def parsers(self) -> list[CodeBlockParser]:
+        """Return what finds the examples."""
+        return [
+            CodeBlockParser("c", self.save),
+            CodeBlockParser("toml", self.save),
+            CodeBlockParser("python", self.execute),
+            CodeBlockParser("console", self.type),
+        ]
+
+    def save(self, example: Example) -> None:
+        """Write a block to the file that its first line names."""
+        name = FILE_NAME.match(example.parsed)
+
+        assert name, f"{example.path}:{example.line} names no file in its first line"
+
+        path = self.directory / next(filter(None, name.groups()))
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(example.parsed)
+
+    def execute(self, example: Example) -> None:
+        """Run Python, after saving it if it is a file."""
+        if FILE_NAME.match(example.parsed):
+            self.save(example)
+        PythonEvaluator()(example)
+
+    def type(self, example: Example) -> None:
+        """Run the commands of a block, and compare what they print and their exit statuses."""
+        commands = COMMAND.findall(example.parsed)
+        for place, (command, shown) in enumerate(commands):
+            if not any(word in PROGRAMS for word in command.split()):
+                continue
+            done = run(command, self.directory)
+            following = commands[place + 1] if place + 1 < len(commands) else ("", "")
+            status = int(following[1]) if following[0] == "echo $?" else 0
+            printed = done.stdout + done.stderr
+            shown_lines = (line for line in shown.splitlines() if not MOMENTARY.match(line))
+            missing = [line for line in shown_lines if not is_printed(line, printed)]
+
+            assert (status, []) == (done.returncode, missing), f"{example.path}:{example.line} {command}\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_example_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reader types in works, and prints what is shown, up to numbers."""
+    monkeypatch.chdir(tmp_path)
+    for example in Document.parse(str(page), *Reader(tmp_path).parsers()):
+        example.evaluate()
+
+
+def test_every_block_of_code_is_of_a_kind_that_is_run() -> None:
+    """No example escapes by its language; "sh" is for commands that build, or take minutes."""
+    languages = {language for page in PAGES for language in re.findall(r"^```(\w+)$", page.read_text(), re.MULTILINE)}
+
+    assert languages <= {"c", "toml", "python", "console", "sh"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    """Links to files and to headings resolve."""
+    for target, anchor in re.findall(r"\]\(((?!http)[^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        path = (page.parent / target).resolve() if target else page
+
+        assert path.exists(), target
+        assert not anchor or anchor in headings(path), f"{target}#{anchor}"
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in found}
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """Yield the cells of each row of TEXT's tables, their heads and rules left out."""
+    for line in re.findall(r"^\|(.*)\|$", text, re.MULTILINE):
+        cells = [cell.strip() for cell in line.split("|")]
+        if SPAN.match(cells[0]):
+            yield cells
+
+
+def first_column(text: str) -> set[str]:
+    """Return what stands in `code` in the first column of TEXT's tables."""
+    return {span for cells in rows(text) for span in SPAN.findall(cells[0])}
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the text under each second-level heading of a reference page."""
+    parts = re.split(r"^## (.*)$", (REFERENCE / page).read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_hooks_page_has_every_hook_with_its_arguments() -> None:
+    """hooks.md and the hook specifications agree."""
+    documented = set(re.findall(r"^### `(.*)`$", (REFERENCE / "hooks.md").read_text(), re.MULTILINE))
+
+    assert documented == {
+        f"{name}({', '.join(list(inspect.signature(function).parameters)[1:])})"
+        for owner in (hookspecs.InitPoints, hookspecs.Registry)
+        for name, function in vars(owner).items()
+        if name.startswith("clearfw_")
+    }
+
+
+def test_the_configuration_page_has_every_parameter_with_its_default() -> None:
+    """configuration.md and Config agree."""
+    documented = {cells[0].strip("`"): cells[1].strip("`") for cells in rows((REFERENCE / "configuration.md").read_text())}
+
+    assert {(key, getattr(Config.parse(f"{key}={default}"), field(key))) for key, default in documented.items()} == {
+        (next(iter(one.metadata.values())).key, one.default) for one in attrs.fields(Config)
+    }
+
+
+def field(key: str) -> str:
+    """Return the name of the field of Config that a key sets."""
+    return next(one.name for one in attrs.fields(Config) if next(iter(one.metadata.values())).key == key)
+
+
+def test_the_header_page_has_every_name_a_strategy_can_use() -> None:
+    """strategy-header.md and strategy.h agree, and so do the initialisers and abi.h."""
+    header = (ROOT / "clearfw/include/clearfw/strategy.h").read_text()
+    names = set(re.findall(r"^#define (\w+)|^static inline [^(]*?(\w+)\(|^typedef \w+ (\w+);", header, re.MULTILINE))
+    public = {name for name in map("".join, names) if not name.lower().startswith("clearfw_") and name[-1] != "_"}
+    record = (ROOT / "clearfw/include/clearfw/abi.h").read_text().partition("struct clearfw_strategy {")[2]
+    fields = re.findall(r"\(\*(\w+)\)", record.partition("};")[0])
+    documented = first_column((REFERENCE / "strategy-header.md").read_text())
+
+    assert public | {"CLEARFW_STRATEGY", "CLEARFW_PRIMITIVE"} == {
+        re.match(r"\w*", name)[0] for name in documented if not name.startswith((".", "struct "))  # type: ignore[index]
+    }
+    assert {f".{name}" for name in fields} == {name for name in documented if name.startswith(".")}
+
+
+def test_the_errors_page_has_every_error_with_its_attributes() -> None:
+    """errors.md and clearfw.errors agree."""
+    classes = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.ClearfwError)]
+    documented = {cells[0].strip("`"): set(SPAN.findall(cells[3])) for cells in rows((REFERENCE / "errors.md").read_text())}
+
+    assert documented == {
+        one.__name__: {part.name for part in attrs.fields(one)} - ({"message"} if one is not errors.ClearfwError else set())
+        for one in classes
+    }
+
+
+def test_the_command_line_page_has_every_command_with_its_options() -> None:
+    """command-line.md and the commands agree."""
+    commands = {
+        heading.removeprefix("clearfw "): first_column(text)
+        for heading, text in sections("command-line.md").items()
+        if heading.startswith("clearfw ")
+    }
+    documented = {command: {name for name in names if name.startswith("-")} for command, names in commands.items()}
+
+    assert documented == {
+        name: {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
+        for name, command in cli.commands.items()
+    }
+    assert set(conformance.checks()) == commands["check"] - documented["check"]
+
+
+def test_the_primitives_page_has_every_primitive_of_every_architecture() -> None:
+    """primitives.md has those of the core's sources, and those of the plugins."""
+    sources = "".join(path.read_text() for path in (ROOT / "clearfw/csrc").glob("primitive*.c"))
+    named = set(re.findall(r'PRIMITIVE\(\.name = "(\w+)"', sources))
+
+    assert named | set(registry.default().primitives) == first_column((REFERENCE / "primitives.md").read_text())
+    assert {one["name"] for one in _core.primitives() if not one["loaded"]} <= named
+
+
+def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anything
+    """Return the path of each leaf of a JSON document."""
+    if isinstance(value, dict):
+        return set().union(*(keys(one, f"{path}.{key}" if path else key) for key, one in value.items()))
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return set().union(*(keys(one, f"{path}[]") for one in value))
+    return {path}
+
+
+@pytest.mark.parametrize(
+    ("schema", "command"),
+    [
+        ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
+        ("clearfw.check/1", "check batched --only longest_clear --only vmalloc_whole"),
+        ("clearfw.plugins/1", "plugins"),
+    ],
+)
+def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
+    """json.md and what is written agree; where names vary, NAME stands for them."""
+    document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)
+    documented = first_column(sections("json.md")[schema])
+    varying = [key.removesuffix("NAME") for key in documented if key.endswith(".NAME")]
+    found = {
+        next((f"{prefix}NAME" for prefix in varying if key.startswith(prefix)), key) for key in keys(document)
+    }
+
+    assert schema == document["schema"]
+    assert documented == found
+
+
+def test_the_json_page_has_every_counter() -> None:
+    """The counters in json.md are those of a machine."""
+    assert {one.name for one in attrs.fields(Counters)} == first_column(sections("json.md")["Counters"])
+
+
+def test_every_benchmark_that_is_named_exists() -> None:
+    """The commands that measure a figure again name benchmarks of the suite."""
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\b((?:alloc|clear|counts|dispatch|imports|vmalloc)\.\w+)\b", page.read_text())
+        if not name.endswith((".c", ".py", ".md"))
+    }
+
+    assert named
+    for name in named:
+        module, attribute = name.split(".")
+        text = (ROOT / "benchmarks" / f"{module}.py").read_text()
+
+        assert re.search(rf"^(?:class|def) {attribute}\b", text, re.MULTILINE), name
