@@ -122,6 +122,8 @@ cdef extern from "init_point.h" nogil:
     ctypedef int (*init_callback)(void *context, init_point point, const void *what, unsigned long n) noexcept
     int init_point_bind(c_machine *machine, init_point point, const clearfw_strategy *const *chain, int nr)
     int init_point_bind_callback(c_machine *machine, init_point point, init_callback callback, void *context)
+    int init_pages(c_cpu *cpu, init_point point, page *page, unsigned int npages)
+    int init_bulk(c_cpu *cpu, init_point point, page **pages, int nr)
     bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
     bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
 
@@ -255,6 +257,16 @@ cdef extern from "witness.h" nogil:
         uint64_t pfn
     const clearfw_strategy witness_strategy
     void witness_take(c_witness *seen)
+
+cdef extern from "garbage.h" nogil:
+    const clearfw_strategy garbage_strategy
+
+cdef extern from "litmus.h" nogil:
+    struct litmus_result:
+        uint64_t rounds
+        uint64_t offset
+    int litmus_run(c_machine *machine, init_point point, page *page, const clearfw_primitive *primitive,
+                   uint64_t budget_ns, litmus_result *result)
 
 cdef extern from "fault.h" nogil:
     int fault_report_to(int fd)
@@ -421,6 +433,11 @@ cdef NativeStrategyHandle _handle(const clearfw_strategy *strategy):
 def witness() -> NativeStrategyHandle:
     """Return the strategy for the end of a stack under test: it claims all, and sees what was passed on to it."""
     return _handle(&witness_strategy)
+
+
+def garbage() -> NativeStrategyHandle:
+    """Return the strategy for the top of a stack under test: it fills with garbage and passes on."""
+    return _handle(&garbage_strategy)
 
 
 def take_witness() -> dict:
@@ -1314,6 +1331,60 @@ cdef class CoreMachine:
         ]
         machine.nr_events = 0
         return names
+
+    # What checks ask of an init point, without an allocation
+
+    def init_pages(self, str point, uint32_t pfn, unsigned int npages):
+        """Have NPAGES pages from PFN on cleared at POINT ("alloc" or "free"), whoever has them; raises as it would."""
+        cdef c_machine *machine = self.require()
+        cdef c_cpu *cpu = this_cpu(machine)
+        cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
+        cdef int status
+        self._page_range(pfn, npages)
+        with nogil:
+            status = init_pages(cpu, where, machine.mem_map + pfn, npages)
+        self.check(status)
+
+    def init_bulk(self, str point, list pfns not None) -> list:
+        """Have a list of pages cleared as one batch; return the list as the strategies left it, None for no page."""
+        cdef c_machine *machine = self.require()
+        cdef c_cpu *cpu = this_cpu(machine)
+        cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
+        cdef int nr = len(pfns), status
+        cdef page **pages = <page **>PyMem_Malloc((nr + 1) * sizeof(page *))
+        if pages == NULL:
+            raise MemoryError
+        try:
+            for i, pfn in enumerate(pfns):
+                self._page_range(pfn, 1)
+                pages[<int>i] = machine.mem_map + <uint32_t>pfn
+            with nogil:
+                status = init_bulk(cpu, where, pages, nr)
+            self.check(status)
+            return [None if pages[i] == NULL else pages[i].pfn for i in range(nr)]
+        finally:
+            PyMem_Free(pages)
+
+    def struct_pages(self) -> bytes:
+        """Return a copy of mem_map, the array of every struct page."""
+        cdef c_machine *machine = self.require()
+        return (<char *>machine.mem_map)[:machine.nr_pages * sizeof(page)]
+
+    def litmus(self, str point, uint32_t pfn, uint64_t budget_ns, str unfenced=None):
+        """Clear page PFN again and again at POINT, and read it in another thread: (rounds, offset seen stale or None).
+
+        With UNFENCED, that primitive clears instead, and no fence follows: what this CPU shows of it.
+        """
+        cdef c_machine *machine = self.require()
+        cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
+        cdef const clearfw_primitive *primitive = NULL if unfenced is None else _primitive(unfenced)
+        cdef litmus_result result
+        cdef int status
+        self._page_range(pfn, 1)
+        with nogil:
+            status = litmus_run(machine, where, machine.mem_map + pfn, primitive, budget_ns, &result)
+        self.check(status)
+        return result.rounds, None if result.offset == <uint64_t>-1 else result.offset
 
     # What benchmarks time, whole loops in C
 

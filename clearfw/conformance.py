@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 GARBAGE = 0x9E  # lib/test_meminit.c's GARBAGE_BYTE, 7.3
 DEADLINE_S = 20.0
-# What the longest single clear may be before it is remarked upon: PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (7.3).
+# The longest single clear that goes without a remark: PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (7.3).
 LONGEST_CLEAR = 32 << 20
 
 PASS, FAIL, NOT_ASKED = "pass", "FAIL", "not asked"
@@ -58,7 +59,7 @@ class Evidence:
 class Found(Exception):  # noqa: N818  it is what a check says, not a failure of the check
     """A check's answer, when the answer is no."""
 
-    def __init__(self, **evidence: Any) -> None:
+    def __init__(self, **evidence: object) -> None:
         super().__init__(evidence.get("message", ""))
         self.evidence = evidence
 
@@ -114,23 +115,23 @@ def checks() -> dict[str, Check]:
     return dict(_CHECKS)
 
 
-class Witness(NativeStrategy):
-    """What stands below the strategy under test: it takes what was passed on, and looks whether it was touched."""
+class _Frame(NativeStrategy):
+    """One of the core's own strategies, of which one stands above the strategy under test and one below."""
 
     def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002
-        """Return the core's own witness."""
-        return _core.witness()
+        """Return it, whatever CONFIG says."""
+        return _core.garbage() if self.name == "garbage" else _core.witness()
 
 
-def witness() -> Witness:
-    """Return a witness."""
-    from pathlib import Path
-
-    return Witness("witness", Path(__file__), "sees what was passed on")
+def framed(strategy: Strategy) -> list[Strategy]:
+    """Return the stack to test STRATEGY in: above it what dirties all it will be asked for, below it what it passes on to."""
+    above = _Frame("garbage", Path(__file__), "dirties what is to be cleared")
+    below = _Frame("witness", Path(__file__), "sees what was passed on")
+    return [above, strategy, below]
 
 
 class Subject:
-    """A strategy under test: boots machines with it, and remembers which, so that a crash can be told from where."""
+    """A strategy under test: boots machines with it, and remembers which, to tell from where a crash came."""
 
     def __init__(self, strategy: Strategy, tell: isolation.Tell) -> None:
         self.strategy = strategy
@@ -143,29 +144,28 @@ class Subject:
         return points(self.strategy, config or Config())
 
     @contextlib.contextmanager
-    def boot(self, cmdline: str, *, above: Sequence[Strategy] = ()) -> Iterator[Machine]:
-        """Boot a machine whose memory is all garbage, with ABOVE, the strategy and the witness for its stack."""
+    def boot(self, cmdline: str) -> Iterator[Machine]:
+        """Boot a machine on which all that the strategy is asked to clear holds GARBAGE."""
         config = Config.parse(cmdline)
         self.config = cmdline
         self.at()
-        machine = Machine(config, [*above, self.strategy, witness()])
-        machine.fill(GARBAGE)
+        machine = Machine(config, framed(self.strategy))
         _core.take_witness()
         try:
             yield machine
         finally:
             machine.close()
 
-    def at(self, **where: Any) -> None:
+    def at(self, **where: object) -> None:
         """Say what is about to be done, for the evidence of whatever comes of it."""
         self.where = where
         self._tell({"at": {"config": self.config, **where}})
 
-    def found(self, message: str, **evidence: Any) -> Found:
+    def found(self, message: str, **evidence: object) -> Found:
         """Return the finding to raise, with where it happened."""
         return Found(message=message, config=self.config, **{**self.where, **evidence})
 
-    def remark(self, message: str, **evidence: Any) -> None:
+    def remark(self, message: str, **evidence: object) -> None:
         """Say something that is not wrong and worth knowing."""
         self._tell({"remark": {"message": message, "config": self.config, **self.where, **evidence}})
 
@@ -190,7 +190,7 @@ def known(names: Sequence[str]) -> tuple[str, ...]:
 def run(
     strategy: Strategy, names: Sequence[str] = (), *, deadline_s: float = DEADLINE_S, workers: int = 2
 ) -> Iterator[Answer]:
-    """Yield the answer of each check (all, or those named), in their order; each ran in a process of its own."""
+    """Yield the answer of each check (all, or those named), in order; each ran in a process of its own."""
     known = checks()
     served = points(strategy, Config())
     waiting: collections.deque[tuple[Check, isolation.Child | None]] = collections.deque()
@@ -206,9 +206,11 @@ def run(
 
 def _answer(one: Check, child: isolation.Child | None) -> Answer:
     if child is None:
-        return Answer(one, NOT_ASKED, Evidence(message=f"it does not serve {' or '.join(sorted(one.points))}"))
+        return Answer(
+            one, NOT_ASKED, Evidence(message=f"it does not serve {' or '.join(sorted(one.points))}")
+        )
     outcome = child.wait()
-    at = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
+    at: dict[str, Any] = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
     if outcome.end:
         return Answer(one, "FAIL", Evidence(**{**at, "message": outcome.end}))
     for message in outcome.told:

@@ -246,9 +246,7 @@ class CoreErrno(enum.IntEnum):
     EVMALLOC = enum.auto()
     EBACKING = enum.auto()
     EGRANULARITY = enum.auto()
-    EBUSY = enum.auto()
     ESYS = enum.auto()
-    ESUPPORT = enum.auto()
     EINCOHERENT = enum.auto()
 
 
@@ -320,17 +318,9 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
         BackingError,
         "backing=hugetlb maps no single pages{note}: boot with backing=thp or backing=base",
     ),
-    CoreErrno.EBUSY: (
-        PagesInUseError,
-        "pfn {pfn:#x} is in use{note}: release it first",
-    ),
     CoreErrno.ESYS: (
         SystemCallError,
         "a system call failed{note}{why}",
-    ),
-    CoreErrno.ESUPPORT: (
-        UnsupportedError,
-        "this host cannot do that{note}: do without it",
     ),
 }
 _MEMORY_LIMIT = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 Tell: TypeAlias = "Callable[[dict[str, Any]], None]"
 
-# What a child may add to its address space: room for every machine a check boots, and an end to a map without one.
+# What a child may add to its address space: room for all that a check boots, and an end to a map without one.
 _ADDRESS_SPACE = 64 << 30
 _DONE = {"isolation": "done"}
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h: a child must not outlive whoever waits for it
 
 
 @attrs.frozen
@@ -52,9 +54,12 @@ class Child:
     def wait(self) -> Outcome:
         """Return what it told, once it has ended or its time is over."""
         left = max(0.0, self.deadline - time.monotonic())
-        in_time = bool(select.select([self.pidfd], [], [], left)[0])
-        if not in_time:
-            _kill_session(self.pid)
+        in_time = False
+        try:
+            in_time = bool(select.select([self.pidfd], [], [], left)[0])
+        finally:
+            if not in_time:  # or interrupted: Ctrl-C does not reach another session
+                _kill_session(self.pid)
         _, status = os.waitpid(self.pid, 0)
         # A strategy that forked left children behind, and they hold on to the machine's memory.
         _kill_session(self.pid)
@@ -89,6 +94,7 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
     try:
         # Whatever it starts can be ended with it.
         os.setsid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         room = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)

@@ -51,8 +51,9 @@ def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float
 
 def _exercise(plan: Plan, stack: tuple[Strategy, ...]) -> None:
     for scene in plan.workload.scenes(plan.options):
-        with Machine(_small(scene.config), stack) as machine:
-            bench = plan.workload.open(scene, machine, plan.options)
+        small = attrs.evolve(scene, config=_small(scene.config))
+        with Machine(small.config, stack) as machine:
+            bench = plan.workload.open(small, machine, plan.options)
             for case in bench.cases:
                 bench.run(case, 0)
             bench.close()

@@ -1,4 +1,4 @@
-"""The pytest plugin: a machine as a fixture, configured by a marker. Nothing is imported before a test asks."""
+"""The pytest plugin: a machine as a fixture, configured by a marker. It imports nothing until a test asks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _MARKER = "clearfw"
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
-        "markers", f'{_MARKER}(cmdline, stack=None): boot clearfw_machine so, as "init_on_alloc=1 highmem=16M"'
+        "markers",
+        f'{_MARKER}(cmdline, stack=None): boot clearfw_machine so, as "init_on_alloc=1 highmem=16M"',
     )
 
 
 @pytest.fixture
 def clearfw_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """A booted machine, valid at the end of the test and closed after it; @pytest.mark.clearfw(...) configures it."""
+    """A booted machine, valid at the test's end, closed after it; @pytest.mark.clearfw(...) configures it."""
     from clearfw.machine import Machine
 
     marker = request.node.get_closest_marker(_MARKER)

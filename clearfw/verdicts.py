@@ -75,7 +75,9 @@ def table(verdict: Verdict) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_style="bold", title_justify="left")
+    grid = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_style="bold", title_justify="left"
+    )
     grid.title = verdict.strategy
     for column in ("check", "answer", "remark"):
         grid.add_column(column, no_wrap=column != "remark")

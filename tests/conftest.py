@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import attrs
 import hypothesis
 import pytest
 
 from clearfw import kernel
 from clearfw.hookspecs import hookimpl
-from clearfw.machine import Machine
+from clearfw.machine import Counters, Machine
+from clearfw.results import Result, Roofline, SceneRun
+from clearfw.statistics import Ratio, Spread
 from clearfw.strategies import NativeStrategy
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clearfw._core import PageRange, VmallocRange
+
+# A package of its own, whose tests tests/test_sample_plugin.py runs where it is installed.
+collect_ignore = ["sample_plugin"]
 
 # The same examples in every run: a failure on one computer is a failure on all.
 hypothesis.settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
@@ -97,3 +103,51 @@ class Noting:
 def noting() -> Noting:
     """A strategy in Python that clears and notes what it was asked."""
     return Noting()
+
+
+@pytest.fixture
+def result() -> Callable[..., Result]:
+    """Make a result as a measurement gives it: twice as fast as per_page, unless told otherwise."""
+    nothing = dict.fromkeys((field.name for field in attrs.fields(Counters)), 0)
+    one = Result(
+        strategy="batched",
+        primitive="stosb",
+        resolved="stosb",
+        workload="hugetlb",
+        scene="",
+        order=9,
+        bytes=1 << 26,
+        rounds=15,
+        rounds_thrown_out=0,
+        seconds=Spread(0.005, 0.004, 0.006),
+        gbps=12.34,
+        modes_gbps=(12.34,),
+        baseline=("per_page", "stosb"),
+        ratio=Ratio(2.0, 1.8, 2.2, (1.9, 2.1)),
+        of_roofline=0.5,
+        counters=Counters(**nothing),
+        latency=None,
+        interpreted=False,
+        peer=False,
+        dirty_offset=None,
+    )
+    return lambda **changes: attrs.evolve(one, **changes)
+
+
+@pytest.fixture
+def scene_run() -> Callable[..., SceneRun]:
+    """Make what a measurement finds on one machine of the hugetlb workload."""
+    one = SceneRun(
+        workload="hugetlb",
+        label="",
+        how=(),
+        config="memory=128M init_on_alloc=1",
+        backing="thp",
+        huge_bytes=1 << 27,
+        rooflines=(Roofline(9, "nt512", 24.68),),
+        results=(),
+        skipped=(),
+        rounds=15,
+        interrupted=False,
+    )
+    return lambda *results, **changes: attrs.evolve(one, results=results, **changes)

@@ -34,8 +34,11 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
 PROGRAMS = ("clearfw", "pytest")
-# Enough to see that a command works; the documentation may show what a longer run gave.
-FAST = ["--memory", "128M", "--rounds", "2"]
+# Added where a command does not say itself: enough to see that it works, where the page shows what a whole run gives.
+FAST = {
+    "bench": {"--memory": ["128M"], "--rounds": ["2"]},
+    "check": {"--only": ["zero_on_alloc", "kasan_generic_quiet"]},
+}
 
 FILE_NAME = re.compile(r"(?:/\* (\S+) \*/|# (\S+\.\w+))\n")
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
@@ -51,8 +54,12 @@ def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     environment.update(word.split("=", 1) for word in words[:count])
     words = words[count:]
-    if words[:2] == ["clearfw", "bench"] and "--rounds" not in words:
-        words += FAST
+    for option, values in FAST.get(words[1], {}).items():
+        if option not in words:
+            words += [word for value in values for word in (option, value)]
+    if words[0] == "pytest":
+        # An editable install brings one of its own.
+        words += ["-p", "no:warnings"]
     return subprocess.run(words, cwd=directory, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -91,9 +91,7 @@ def test_every_code_makes_an_error_of_one_line(code: CoreErrno, zone: int, detai
             r"backing asked for cannot be had \(block\): boot with backing=auto",
         ),
         (CoreErrno.EGRANULARITY, errors.BackingError, "backing=hugetlb maps no single pages"),
-        (CoreErrno.EBUSY, errors.PagesInUseError, "pfn 0x1f is in use"),
         (CoreErrno.ESYS, errors.SystemCallError, r"a system call failed \(block\)"),
-        (CoreErrno.ESUPPORT, errors.UnsupportedError, r"this host cannot do that \(block\)"),
     ],
 )
 def test_a_code_of_the_core_is_one_class_and_message(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clearfw import kernel
 from clearfw.errors import InitContextError, OrderError, UnclaimedError
 from clearfw.hookspecs import hookimpl
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from conftest import Noting
 
-    from clearfw._core import PageRange
+    from clearfw._core import PageRange, Pages
     from clearfw.machine import Machine
 
     Boot = Callable[..., Machine]
@@ -50,6 +51,22 @@ def test_unclaimed_bulk_pages_all_go_back(boot: Boot, nr: int) -> None:
     assert (machine.nr_free, machine.counters.allocs) == (free, 0)
 
 
+def is_addressable(machine: Machine, block: Pages) -> bool:
+    """Return whether KASAN lets a memset() write to BLOCK, asked while another is freed."""
+    answers: list[bool] = []
+
+    class Writes:
+        @hookimpl
+        def clearfw_init_on_free(self, pages: PageRange) -> bool:
+            answers.append(kernel.memset(block.address or 0, DIRT, block.nbytes))
+            kernel.clear_highpage_kasan_tagged(pages)
+            return True
+
+    machine.set_stack([Writes()])
+    machine.alloc_pages().free()
+    return answers == [True]
+
+
 @pytest.mark.parametrize("kasan", ["off", "generic", "sw_tags"])
 def test_an_unclaimed_free_changes_nothing(boot: Boot, kasan: str) -> None:
     """The caller still owns the block, dirty and addressable, and may free it once somebody claims."""
@@ -67,6 +84,7 @@ def test_an_unclaimed_free_changes_nothing(boot: Boot, kasan: str) -> None:
     assert not pages.is_freed
     assert not any(page.is_freed for page in more)
     assert pages.first_not(DIRT) is None
+    assert is_addressable(machine, pages)
     machine.set_stack("s390_memset")
     pages.free()
     machine.free_pages_bulk(more)

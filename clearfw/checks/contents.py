@@ -9,12 +9,17 @@ from clearfw.checks import machines
 from clearfw.conformance import GARBAGE, check
 
 if TYPE_CHECKING:
-    from clearfw._core import Pages
+    from collections.abc import Iterable
+
     from clearfw.conformance import Subject
     from clearfw.machine import Machine
 
 ORDERS = range(_core.MAX_ORDER + 1)
 GFP = "GFP_HIGHUSER"
+
+# What a caller may add to __GFP_ZERO, and where it may be allocating from.
+_GFPS = ("GFP_KERNEL", "GFP_ATOMIC", "GFP_HIGHUSER")
+_MODIFIERS = ("", "|__GFP_COMP", "|__GFP_ZEROTAGS", "|__GFP_SKIP_KASAN", "|__GFP_SKIP_ZERO")
 
 
 def look(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
@@ -32,12 +37,23 @@ def look(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
     )
 
 
-def alloc_and_look(subject: Subject, machine: Machine, order: int, gfp: str = GFP) -> Pages:
-    """Allocate a block over garbage and look at all of it."""
-    subject.at(point="alloc", order=order, npages=1 << order)
-    pages = machine.alloc_pages(order, gfp)
-    look(subject, machine, pages.pfn, pages.npages)
-    return pages
+def alloc_and_look(subject: Subject, machine: Machine, orders: Iterable[int], gfp: str = GFP) -> None:
+    """Allocate a block of each order, and look at all of it."""
+    for order in orders:
+        subject.at(point="alloc", order=order, npages=1 << order)
+        pages = machine.alloc_pages(order, gfp)
+        look(subject, machine, pages.pfn, pages.npages)
+        pages.free()
+
+
+def free_and_look(subject: Subject, machine: Machine, orders: Iterable[int]) -> None:
+    """Free a block of each order, and look at all of it."""
+    for order in orders:
+        subject.at(point="free", order=order, npages=1 << order)
+        pages = machine.alloc_pages(order, GFP)
+        pfn = pages.pfn
+        pages.free()
+        look(subject, machine, pfn, 1 << order)
 
 
 @check(
@@ -46,13 +62,11 @@ def alloc_and_look(subject: Subject, machine: Machine, order: int, gfp: str = GF
     "alloc",
 )
 def zero_on_alloc(subject: Subject) -> None:
-    """Every order on every configuration under init_on_alloc."""
-    for config in machines.every():
-        with subject.boot(f"{config} init_on_alloc=1") as machine:
-            for order in ORDERS:
-                pages = alloc_and_look(subject, machine, order)
-                pages.fill(GARBAGE)
-                pages.free()
+    """Every order, with every page size, in lowmem and in HIGHMEM."""
+    for page_size in machines.PAGE_SIZES:
+        for config in machines.both(page_size):
+            with subject.boot(f"{config} init_on_alloc=1") as machine:
+                alloc_and_look(subject, machine, ORDERS)
 
 
 @check(
@@ -61,61 +75,57 @@ def zero_on_alloc(subject: Subject) -> None:
     "free",
 )
 def zero_on_free(subject: Subject) -> None:
-    """Every order on every configuration under init_on_free."""
-    for config in machines.every():
-        with subject.boot(f"{config} init_on_free=1") as machine:
-            for order in ORDERS:
-                subject.at(point="free", order=order, npages=1 << order)
-                pages = machine.alloc_pages(order, GFP)
-                pages.fill(GARBAGE)
-                pfn = pages.pfn
-                pages.free()
-                look(subject, machine, pfn, 1 << order)
+    """Every order, with every page size, in lowmem and in HIGHMEM."""
+    for page_size in machines.PAGE_SIZES:
+        for config in machines.both(page_size):
+            with subject.boot(f"{config} init_on_free=1") as machine:
+                free_and_look(subject, machine, ORDERS)
 
 
-@check("__GFP_ZERO asks for one block what init_on_alloc asks for all (include/linux/mm.h:want_init_on_alloc, 7.3).", "alloc")
+@check(
+    "__GFP_ZERO asks for one block what init_on_alloc asks for all, and with __GFP_SKIP_KASAN or in HIGHMEM not even "
+    "HW_TAGS clears it with its tags (mm/page_alloc.c:post_alloc_hook, 7.3).",
+    "alloc",
+)
 def zero_on_gfp_zero(subject: Subject) -> None:
-    """__GFP_ZERO with what else a caller gives, and with init_on_alloc off."""
-    flags = ("", "|__GFP_COMP", "|__GFP_ZEROTAGS", "|__GFP_SKIP_KASAN", "|__GFP_SKIP_ZERO")
-    for kasan in machines.KASANS:
-        for config in (machines.lowmem(kasan=kasan), machines.highmem(kasan=kasan)):
+    """__GFP_ZERO with what else a caller gives, init_on_alloc off, without KASAN and where KASAN may clear itself."""
+    for kasan in ("off", "hw_tags"):
+        for config in machines.both(kasan=kasan):
             with subject.boot(config) as machine:
-                for flag in flags:
-                    if kasan == "hw_tags" and flag == "|__GFP_SKIP_ZERO":
-                        continue  # there it means what it says
-                    for order in (0, 3):
-                        alloc_and_look(subject, machine, order, f"GFP_HIGHUSER|__GFP_ZERO{flag}")
+                for gfp in _gfps(config, kasan):
+                    alloc_and_look(subject, machine, (0, 3), gfp)
+
+
+def _gfps(config: str, kasan: str) -> list[str]:
+    # Lowmem of a HIGHMEM machine is what highmem_mapped is about; and under HW_TAGS __GFP_SKIP_ZERO means what it says.
+    zones = ("GFP_HIGHUSER",) if "highmem" in config else _GFPS
+    modifiers = [one for one in _MODIFIERS if (kasan, one) != ("hw_tags", "|__GFP_SKIP_ZERO")]
+    return [f"{zone}|__GFP_ZERO{modifier}" for zone in zones for modifier in modifiers]
 
 
 @check(
     "alloc_pages_bulk() and a list free clear pages that lie anywhere (mm/page_alloc.c:alloc_pages_bulk_noprof, 7.3).",
 )
 def zero_in_bulk(subject: Subject) -> None:
-    """Lists of 1, 2, 100 and 513 order-0 pages, scattered, allocated and freed."""
-    for config in (machines.lowmem(), machines.highmem(), machines.lowmem(kasan="generic")):
-        for option in ("init_on_alloc=1", "init_on_free=1"):
+    """Lists of 1, 2, 100 and 513 order-0 pages, no two of them neighbours, allocated and freed."""
+    for config in machines.both():
+        for point, option in machines.OPTIONS.items():
             with subject.boot(f"{config} {option}") as machine:
                 for count in (1, 2, 100, 513):
-                    _bulk(subject, machine, count, on_free=option == "init_on_free=1")
+                    _bulk(subject, machine, count, point)
 
 
-def _bulk(subject: Subject, machine: Machine, count: int, *, on_free: bool) -> None:
-    subject.at(point="free" if on_free else "alloc", npages=count)
-    # Every second page of twice as many, so that no two are neighbours.
+def _bulk(subject: Subject, machine: Machine, count: int, point: str) -> None:
+    subject.at(point=point, npages=count)
+    # Every second page of twice as many: what was freed last comes back first.
     both = machine.alloc_pages_bulk(2 * count, GFP)
-    for page in both:
-        page.fill(GARBAGE)
+    both.sort(key=lambda page: page.pfn)
     machine.free_pages_bulk(both[::2])
-    machine.drain()
-    if not on_free:
-        # What was freed is garbage still, and comes back first.
-        pages = machine.alloc_pages_bulk(count, GFP)
-        for page in pages:
-            look(subject, machine, page.pfn, 1)
+    pages = both[::2] if point == "free" else machine.alloc_pages_bulk(count, GFP)
+    for page in pages:
+        look(subject, machine, page.pfn, 1)
+    if point == "alloc":
         machine.free_pages_bulk(pages)
-    else:
-        for page in both[::2]:
-            look(subject, machine, page.pfn, 1)
     machine.free_pages_bulk(both[1::2])
 
 
@@ -125,11 +135,10 @@ def _bulk(subject: Subject, machine: Machine, count: int, *, on_free: bool) -> N
     "alloc",
 )
 def zero_beyond_4_gib(subject: Subject) -> None:
-    """Blocks of 1, 2 and 4 GiB, on few real pages mapped again and again: so what counts is how much was cleared."""
-    with subject.boot("memory=12G alias=2M init_on_alloc=1 backing=base") as machine:
-        for order in (18, 19, 20):
+    """Blocks of 2 and 4 GiB, on few real pages mapped again and again: so what counts is how much was cleared."""
+    with subject.boot("memory=5G alias=2M init_on_alloc=1 backing=base") as machine:
+        for order in (20,):
             subject.at(point="alloc", order=order, npages=1 << order)
-            machine.fill(GARBAGE, 0, 512)
             machine.reset_counters()
             pages = machine.alloc_contig(order)
             counters = machine.counters

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
-from clearfw.checks.contents import GFP
+from clearfw.checks.contents import GFP, ORDERS
 from clearfw.conformance import LONGEST_CLEAR, check
 
 if TYPE_CHECKING:
     from clearfw.conformance import Subject
+    from clearfw.machine import Machine
 
 
 @check(
@@ -18,37 +19,38 @@ if TYPE_CHECKING:
 )
 def atomic_context(subject: Subject) -> None:
     """Blocks and lists in both zones: the core counts what may sleep, and refuses what allocates."""
-    for config in (machines.lowmem(), machines.highmem()):
-        for option in ("init_on_alloc=1", "init_on_free=1"):
+    for config in machines.both():
+        for point, option in machines.OPTIONS.items():
             with subject.boot(f"{config} {option}") as machine:
                 for order in (0, 5, 10):
-                    subject.at(point="alloc", order=order, npages=1 << order)
+                    subject.at(point=point, order=order, npages=1 << order)
                     machine.alloc_pages(order, GFP).free()
+                    _look_for_sleep(subject, machine)
+                subject.at(point=point, npages=64)
                 machine.free_pages_bulk(machine.alloc_pages_bulk(64, GFP))
-                counters = machine.counters
-                if counters.sleeps:
-                    raise subject.found(f"called might_sleep() or cond_resched() {counters.sleeps} times")
-                if counters.warnings:
-                    raise subject.found(f"WARN_ON() fired {counters.warnings} times")
+                _look_for_sleep(subject, machine)
+    _remark_on_longest(subject)
 
 
-@check(
-    "One clear is one instruction on some CPUs, and cannot be interrupted: the longest is to stay within "
-    "PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (include/linux/mm.h, 7.3)."
-)
-def longest_clear(subject: Subject) -> None:
-    """The longest single primitive call over every buddy order; beyond the limit a remark, in a buddy block a finding."""
-    for page_size in ("4K", "64K"):
-        with subject.boot(f"{machines.lowmem(page_size)} init_on_alloc=1") as machine:
-            for order in range(11):
-                subject.at(point="alloc", order=order, npages=1 << order)
-                machine.reset_counters()
-                machine.alloc_pages(order, GFP).free()
-                pages = machine.counters.longest_clear
-                if pages > 1 << order:
-                    raise subject.found(f"one clear of {pages} pages for a block of {1 << order}")
-                if pages * machine.config.page_size > LONGEST_CLEAR:
-                    subject.remark(
-                        f"clears {pages * machine.config.page_size >> 20} MiB in one call with {page_size} pages, over "
-                        f"{LONGEST_CLEAR >> 20} MiB: nothing interrupts it"
-                    )
+def _look_for_sleep(subject: Subject, machine: Machine) -> None:
+    counters = machine.counters
+    if counters.sleeps:
+        raise subject.found(
+            f"called might_sleep() or cond_resched() {counters.sleeps} times: here the caller may hold a spinlock"
+        )
+    if counters.warnings:
+        raise subject.found(f"WARN_ON() fired {counters.warnings} times")
+
+
+def _remark_on_longest(subject: Subject) -> None:
+    """One primitive call may be one instruction, which nothing interrupts: PROCESS_PAGES_NON_PREEMPT_BATCH bounds it."""
+    with subject.boot(f"{machines.lowmem('64K')} init_on_alloc=1") as machine:
+        order = ORDERS[-1]
+        subject.at(point="alloc", order=order, npages=1 << order)
+        machine.alloc_pages(order, GFP)
+        nbytes = machine.counters.longest_clear * machine.config.page_size
+    if nbytes > LONGEST_CLEAR:
+        subject.remark(
+            f"clears {nbytes >> 20} MiB in one call with pages of 64 KiB, over the {LONGEST_CLEAR >> 20} MiB of "
+            "PROCESS_PAGES_NON_PREEMPT_BATCH: nothing interrupts it"
+        )

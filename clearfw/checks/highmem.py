@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from clearfw import _core
 from clearfw.checks import machines
-from clearfw.checks.contents import alloc_and_look
-from clearfw.conformance import GARBAGE, check
+from clearfw.checks.contents import alloc_and_look, free_and_look
+from clearfw.conformance import check
 
 if TYPE_CHECKING:
     from clearfw.conformance import Subject
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 
 @check(
     "A HIGHMEM page has no address before kmap_local_page() and none after kunmap_local(), of which the newest comes "
-    "first and 16 are the most (mm/highmem.c, 7.3).",
-    "alloc",
+    "first and 16 are the most (mm/highmem.c, 7.3)."
 )
 def highmem_mapped(subject: Subject) -> None:
-    """Blocks of both zones with slots that really map and unmap."""
-    for kasan in machines.KASANS:
-        with subject.boot(f"{machines.highmem(kasan=kasan)} init_on_alloc=1") as machine:
-            for order in (0, 1, 5):
-                for gfp in ("GFP_HIGHUSER", "GFP_KERNEL"):
-                    pages = alloc_and_look(subject, machine, order, gfp)
-                    pages.fill(GARBAGE)
-                    pages.free()
+    """Blocks of both zones, with slots that really map and unmap."""
+    for page_size in machines.PAGE_SIZES:
+        config = machines.highmem(page_size, kmap="strict")
+        with subject.boot(f"{config} init_on_alloc=1") as machine:
+            for gfp in ("GFP_HIGHUSER", "GFP_KERNEL"):
+                alloc_and_look(subject, machine, (0, 1, 5), gfp)
+        with subject.boot(f"{config} init_on_free=1") as machine:
+            free_and_look(subject, machine, (0, 5))
 
 
 @check(

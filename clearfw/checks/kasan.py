@@ -5,64 +5,72 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
-from clearfw.checks.contents import GFP, look
-from clearfw.conformance import GARBAGE, check
+from clearfw.checks.contents import GFP, ORDERS, alloc_and_look, free_and_look
+from clearfw.conformance import check
 
 if TYPE_CHECKING:
     from clearfw.conformance import Subject
     from clearfw.machine import Machine
 
 
-def _free_blocks(subject: Subject, machine: Machine) -> None:
-    for order in (0, 3, 9):
-        subject.at(point="free", order=order, npages=1 << order)
-        pages = machine.alloc_pages(order, GFP)
-        pages.fill(GARBAGE)
-        pfn = pages.pfn
-        pages.free()
-        _look_for_reports(subject, machine)
-        look(subject, machine, pfn, 1 << order)
+def _walk(subject: Subject, kasan: str) -> None:
+    """Every order with 4 KiB pages and a few with the larger, in both zones, on alloc and on free."""
+    for page_size in machines.PAGE_SIZES:
+        orders = ORDERS if page_size == "4K" else (0, 3)
+        for config in machines.both(page_size, kasan):
+            with subject.boot(f"{config} init_on_alloc=1") as machine, _watched(subject, machine):
+                alloc_and_look(subject, machine, orders)
+            with subject.boot(f"{config} init_on_free=1") as machine, _watched(subject, machine):
+                free_and_look(subject, machine, orders)
 
 
-def _look_for_reports(subject: Subject, machine: Machine) -> None:
-    if not machine.counters.kasan_reports:
-        return
-    report = machine.kasan_report
-    shadow = f"shadow {report['memory_tag']:#04x}" if report else "?"
-    pfn = report["pfn"] if report else None
-    raise subject.found(
-        f"memset() of a page that KASAN has marked free already ({shadow}) was reported, and so did not write: guard it "
-        "with kasan_disable_current() and kasan_enable_current()",
-        pfn=pfn,
-    )
+class _watched:  # noqa: N801  it reads as a with statement
+    """Raises KASAN's report, if there was one, before whatever else was found: it is the cause."""
+
+    def __init__(self, subject: Subject, machine: Machine) -> None:
+        self.subject, self.machine = subject, machine
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *raised: object) -> None:
+        if not self.machine.counters.kasan_reports:
+            return
+        report = self.machine.kasan_report
+        shadow, pfn = (report["memory_tag"], report["pfn"]) if report else (0, None)
+        raise self.subject.found(
+            f"memset() of memory that KASAN does not let through (shadow or tag {shadow:#04x}) was reported, and so did "
+            "not write: guard it with kasan_disable_current() and kasan_enable_current(), and kasan_reset_tag()",
+            pfn=pfn,
+        ) from None
 
 
 @check(
     "On free KASAN poisons before the clear, and s390's clear_page() is a memset() that KASAN checks: unguarded it is "
-    "reported, and does not write (mm/kasan/shadow.c:memset, 7.3).",
-    "free",
+    "reported, and does not write (mm/kasan/shadow.c:memset, 7.3)."
 )
 def kasan_generic_quiet(subject: Subject) -> None:
-    """Frees under the generic mode: no report, and all zero."""
-    with subject.boot(f"{machines.lowmem(kasan='generic')} init_on_free=1") as machine:
-        _free_blocks(subject, machine)
+    """Allocations and frees under the generic mode: no report, and all zero."""
+    _walk(subject, "generic")
 
 
 @check(
     "page_address() carries the tag of the last owner, and memory the tag of nobody: kasan_reset_tag() before it is "
     "used (include/linux/highmem.h:clear_highpage_kasan_tagged, 7.3).",
+    "alloc",
+    "free",
+    "vmalloc",
 )
 def kasan_tag_reset(subject: Subject) -> None:
-    """Allocation and free under both tag modes, where a tag left in an address faults."""
+    """Every init point under the tag modes, where a tag left in an address faults."""
     for kasan in ("sw_tags", "hw_tags"):
-        with subject.boot(f"{machines.lowmem(kasan=kasan)} init_on_free=1") as machine:
-            _free_blocks(subject, machine)
-        with subject.boot(f"{machines.lowmem(kasan=kasan)} init_on_alloc=1") as machine:
-            for gfp in (GFP, f"{GFP}|__GFP_SKIP_KASAN"):
-                subject.at(point="alloc", order=3, npages=8)
-                pages = machine.alloc_pages(3, gfp)
-                _look_for_reports(subject, machine)
-                look(subject, machine, pages.pfn, 8)
+        if subject.points() & {"alloc", "free"}:
+            _walk(subject, kasan)
+    if "vmalloc" in subject.points():
+        with subject.boot("memory=8M kasan=sw_tags vmalloc_init=always init_on_alloc=1 backing=base") as machine:
+            subject.at(point="vmalloc", npages=3)
+            with machine.vmalloc(3 * machine.config.page_size), _watched(subject, machine):
+                pass
 
 
 @check(
@@ -70,13 +78,13 @@ def kasan_tag_reset(subject: Subject) -> None:
     "(include/linux/kasan.h:kasan_enable_current, 7.3)."
 )
 def kasan_depth_balanced(subject: Subject) -> None:
-    """Every way out of the strategy: the core refuses one that returns with another depth."""
-    for kasan in ("generic", "sw_tags"):
-        for config in (machines.lowmem(kasan=kasan), machines.highmem(kasan=kasan)):
-            for option in ("init_on_alloc=1", "init_on_free=1"):
-                with subject.boot(f"{config} {option}") as machine:
-                    for order in (0, 3):
-                        subject.at(point="alloc", order=order, npages=1 << order)
-                        machine.alloc_pages(order, GFP).free()
-                        subject.at(point="alloc", npages=2)
-                        machine.free_pages_bulk(machine.alloc_pages_bulk(2, GFP))
+    """Every way out of the strategy, lists among them: the core refuses one that returns with another depth."""
+    for config in machines.both(kasan="generic"):
+        for point, option in machines.OPTIONS.items():
+            with subject.boot(f"{config} {option}") as machine:
+                for order in (0, 3):
+                    subject.at(point=point, order=order, npages=1 << order)
+                    machine.alloc_pages(order, GFP).free()
+                for npages in (1, 2, 33):
+                    subject.at(point=point, npages=npages)
+                    machine.free_pages_bulk(machine.alloc_pages_bulk(npages, GFP))

@@ -14,50 +14,57 @@ if TYPE_CHECKING:
     from clearfw.conformance import Subject
     from clearfw.machine import Machine
 
+_LITMUS_NS = 250_000_000
+
 
 @check("What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it twice (our stacks).")
 def passed_on_untouched(subject: Subject) -> None:
     """Whatever the witness below is asked for holds its garbage whole."""
-    for config in machines.every("4K"):
-        for option in ("init_on_alloc=1", "init_on_free=1"):
-            with subject.boot(f"{config} {option}") as machine:
-                for order in (0, 4):
-                    subject.at(point=option[8:-2], order=order, npages=1 << order)
-                    pages = machine.alloc_pages(order, GFP)
-                    pages.fill(GARBAGE)
-                    pages.free()
-                seen = _core.take_witness()
-                if seen["touched"]:
-                    raise subject.found(
-                        f"wrote to pfn {seen['pfn']:#x} and passed it on all the same: claim what was cleared",
-                        pfn=seen["pfn"],
-                    )
+    for kasan in ("off", "hw_tags"):
+        for config in machines.both(kasan=kasan):
+            for point, option in machines.OPTIONS.items():
+                with subject.boot(f"{config} {option}") as machine:
+                    for order in (0, 4):
+                        subject.at(point=point, order=order, npages=1 << order)
+                        machine.alloc_pages(order, GFP).free()
+                        _look_below(subject)
 
 
-@check("A strategy that passes everything on, everywhere, clears nothing: it is no strategy (our stacks).")
+def _look_below(subject: Subject) -> None:
+    seen = _core.take_witness()
+    if seen["touched"]:
+        raise subject.found(
+            f"wrote to pfn {seen['pfn']:#x} and passed it on all the same: claim what was cleared",
+            pfn=seen["pfn"],
+        )
+
+
+@check(
+    "A strategy that passes everything on, everywhere, clears nothing: it is no strategy (our stacks).",
+    "alloc",
+    "free",
+    "vmalloc",
+)
 def claims_something(subject: Subject) -> None:
     """On some configuration, at some point it serves, it claims."""
-    for config in (machines.lowmem(), machines.highmem()):
-        for option in ("init_on_alloc=1", "init_on_free=1"):
-            with subject.boot(f"{config} {option}") as machine:
-                asked = 0
-                for order in (0, 1, 9):
-                    subject.at(order=order, npages=1 << order)
-                    machine.alloc_pages(order, GFP).free()
-                    asked += 1
-                if _core.take_witness()["asked"] < asked:
+    for config in (*machines.both(), *machines.both(kasan="hw_tags")):
+        for option in machines.OPTIONS.values():
+            with subject.boot(f"{config} {option} vmalloc_init=always") as machine:
+                subject.at(npages=2)
+                machine.alloc_pages(1, GFP).free()
+                machine.vmalloc(2 * machine.config.page_size).free()
+                if _core.take_witness()["asked"] < machine.counters.inits:
                     return
-    raise subject.found("passed on every block of every order, with and without HIGHMEM")
+    raise subject.found("passed on every block and every area, with and without HIGHMEM and KASAN")
 
 
 @check("Allocation runs on every CPU at once: a strategy keeps no state that is not the task's (mm/page_alloc.c, 7.3).")
 def two_threads(subject: Subject) -> None:
     """Two threads allocate, dirty and free at the same time, and each looks at every byte."""
-    for config in (machines.lowmem(), "memory=32M highmem=16M kmap=priced backing=base"):
-        for option in ("init_on_alloc=1", "init_on_free=1"):
+    for config in machines.both():
+        for option in machines.OPTIONS.values():
             with subject.boot(f"{config} {option}") as machine:
                 subject.at(npages=64)
-                machine.fill(0 if "free" in option else GARBAGE)
                 _together(subject, machine)
 
 
@@ -91,14 +98,39 @@ def _together(subject: Subject, machine: Machine) -> None:
     "there before (Arora's proposals of 2022: clear_page_make_coherent())."
 )
 def visible_on_return(subject: Subject) -> None:
-    """With a non-temporal primitive where this CPU has one: the core refuses a return without the fence."""
+    """With a non-temporal primitive the core refuses a return without the fence; stores of its own face a litmus test."""
     nontemporal = [one["name"] for one in _core.primitives() if one["nontemporal"] and one["supported"]]
     if not nontemporal:
         subject.remark("this CPU has no non-temporal primitive: nothing here could be out of order")
         return
-    for option in ("init_on_alloc=1", "init_on_free=1"):
+    for option in machines.OPTIONS.values():
         with subject.boot(f"{machines.lowmem()} {option} primitive={nontemporal[0]}") as machine:
             for order in (0, 5):
                 subject.at(order=order, npages=1 << order)
                 machine.alloc_pages(order, GFP).free()
             machine.free_pages_bulk(machine.alloc_pages_bulk(64, GFP))
+    if not subject.strategy.interpreted:  # Python has no stores but the core's
+        _litmus(subject, nontemporal[0])
+
+
+def _litmus(subject: Subject, unfenced: str) -> None:
+    """Two threads: one clears and sets a flag, the other sees the flag and reads."""
+    with subject.boot(machines.lowmem()) as machine:
+        # Whether this CPU shows at all what is looked for: only then does seeing nothing say something.
+        rounds, shown = machine.litmus("alloc", 1, _LITMUS_NS, unfenced)
+        if shown is None:
+            subject.remark(
+                f"this CPU showed no unfenced store late in {rounds:,} rounds of a litmus test: stores that are not the "
+                "core's went untested"
+            )
+            return
+        for point in sorted(subject.points() & {"alloc", "free"}):
+            subject.at(point=point, npages=1)
+            rounds, late = machine.litmus(point, 1, _LITMUS_NS)
+            if late is not None:
+                raise subject.found(
+                    f"another CPU read old data at offset {late:#x} after the init point had returned (round "
+                    f"{rounds:,}): fence non-temporal stores before returning",
+                    pfn=1,
+                    offset=late,
+                )

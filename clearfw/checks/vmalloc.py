@@ -5,34 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw import _core
+from clearfw.checks import machines
 from clearfw.conformance import GARBAGE, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from clearfw._core import VmallocArea
     from clearfw.conformance import Subject
     from clearfw.machine import Machine
 
-_MACHINE = "memory=32M kasan=hw_tags kasan.vmalloc=off init_on_alloc=1 backing=base"
-_PAGE = 4096
+# As the kernel has it, and then what if it cleared every area.
+_KERNEL = "kasan.vmalloc=off init_on_alloc=1"
+_ALWAYS = "vmalloc_init=always init_on_alloc=1"
 
 
-def _look(subject: Subject, machine: Machine, area: VmallocArea) -> None:
-    """Every page of the area zero, the last one whole; every other page as it was."""
-    own = set(area.pfns)
-    for index, pfn in enumerate(area.pfns):
-        dirty = machine.first_not(0, pfn, 1)
-        if dirty is not None:
-            raise subject.found(
-                f"left offset {dirty[1]:#x} of page {index} of {area.npages} dirty (pfn {pfn:#x}), in an area of "
-                f"{area.nbytes:,} bytes: the last page counts whole",
-                pfn=pfn,
-                offset=dirty[1],
-                byte=dirty[2],
-            )
+def _area(subject: Subject, machine: Machine, nbytes: int, *, huge: bool = False) -> None:
+    """Have an area cleared: every page of it zero, the last one whole; every other page as it was."""
+    subject.at(point="vmalloc", npages=-(-nbytes // machine.config.page_size))
+    machine.fill(GARBAGE)
+    with machine.vmalloc(nbytes, huge=huge) as area:
+        for index, pfn in enumerate(area.pfns):
+            dirty = machine.first_not(0, pfn, 1)
+            if dirty is not None:
+                raise subject.found(
+                    f"left offset {dirty[1]:#x} of page {index} of {area.npages} dirty (pfn {pfn:#x}), in an area of "
+                    f"{nbytes:,} bytes: every page counts whole, wherever it lies",
+                    pfn=pfn,
+                    offset=dirty[1],
+                    byte=dirty[2],
+                )
+        _look_between(subject, machine, area.pfns)
+
+
+def _look_between(subject: Subject, machine: Machine, pfns: list[int]) -> None:
     start = 0
-    for pfn in [*sorted(own), machine.nr_pages]:
+    for pfn in [*sorted(pfns), machine.nr_pages]:
         touched = machine.first_not(GARBAGE, start, pfn - start)
         if touched is not None:
             raise subject.found(
@@ -44,58 +49,46 @@ def _look(subject: Subject, machine: Machine, area: VmallocArea) -> None:
         start = pfn + 1
 
 
-def _areas(machine: Machine, subject: Subject, sizes: tuple[int, ...], *, huge: bool = False) -> Iterator[VmallocArea]:
-    for nbytes in sizes:
-        subject.at(point="vmalloc", npages=-(-nbytes // _PAGE))
-        area = machine.vmalloc(nbytes, huge=huge)
-        yield area
-        for pfn in area.pfns:
-            machine.fill(GARBAGE, pfn, 1)
-        area.free()
-
-
 @check(
     "init_vmalloc_pages() is given the size as asked for and clears the last page whole: size >> PAGE_SHIFT pages are "
     "one too few (mm/kasan/hw_tags.c:init_vmalloc_pages, 7.3).",
     "vmalloc",
 )
 def vmalloc_whole(subject: Subject) -> None:
-    """Areas of one byte, one page, a page and a byte, and many pages."""
-    with subject.boot(_MACHINE) as machine:
-        for area in _areas(machine, subject, (1, _PAGE, _PAGE + 1, 5 * _PAGE - 1, 300 * _PAGE)):
-            _look(subject, machine, area)
+    """Areas of a byte, a page, a page and a byte, and two pages but a byte; every page size, both zones, every KASAN."""
+    small = "memory={} page_size={} kasan=hw_tags " + _KERNEL + " backing=base"
+    configs = [small.format(*one) for one in (("1M", "4K"), ("4M highmem=2M", "16K"), ("8M", "64K"))]
+    configs += [f"memory=1M kasan={kasan} {_ALWAYS} backing=base" for kasan in ("off", "generic")]
+    configs += [f"memory=2M highmem=1M {_ALWAYS} kmap=strict backing=base"]
+    for config in configs:
+        with subject.boot(config) as machine:
+            page = machine.config.page_size
+            for nbytes in (1, page, page + 1, 2 * page - 1):
+                _area(subject, machine, nbytes)
 
 
 @check(
-    "vmalloc pages lie anywhere: virt_to_page() and the direct map know nothing of them (Mark Rutland's fix of "
-    "6c2f761dad78, 2023).",
+    "vmalloc pages lie anywhere, in runs of all lengths, some under one huge leaf: the direct map and virt_to_page() "
+    "know nothing of them (mm/vmalloc.c:vm_area_alloc_pages, 7.3; Mark Rutland's fix 6c2f761dad78, 2023).",
     "vmalloc",
 )
 def vmalloc_scattered(subject: Subject) -> None:
-    """Areas of pages of which no two are neighbours."""
-    with subject.boot(_MACHINE) as machine, _core.Arena(machine, 4 << 20) as arena:
+    """Areas of single pages, of runs of 1, 2, 4 and more, and of PMD-sized leaves with small pages behind them."""
+    config = f"memory=8M kasan=hw_tags {_KERNEL} backing=base"
+    with subject.boot(config) as machine, _core.Arena(machine, 1 << 20) as arena:
         arena.fragment(1)
-        machine.fill(GARBAGE)
-        for area in _areas(machine, subject, (2 * _PAGE, 100 * _PAGE)):
-            _look(subject, machine, area)
+        for npages in (2, 100):
+            _area(subject, machine, npages * machine.config.page_size)
+    with subject.boot(config) as machine:
+        _punch_holes(machine)
+        for npages in (7, 700):
+            _area(subject, machine, npages * machine.config.page_size)
+    with subject.boot(f"{machines.lowmem(kasan='hw_tags')} {_KERNEL}") as machine:
+        _area(subject, machine, (2 << 20) + 3 * machine.config.page_size, huge=True)
 
 
-@check(
-    "vm_area_alloc_pages() takes the largest blocks there are, so that runs of all lengths stand beside each other, "
-    "some of them under one huge leaf (mm/vmalloc.c, 7.3).",
-    "vmalloc",
-)
-def vmalloc_runs_and_leaves(subject: Subject) -> None:
-    """Areas of runs of 1, 2, 4 and more pages, and of PMD-sized leaves with small pages behind them."""
-    with subject.boot(_MACHINE) as machine:
-        holes = [machine.alloc_pages(order) for order in (0, 1, 0, 2, 0, 3, 0, 4)]
-        for hole in holes[::2]:
-            hole.free()
-        machine.drain()
-        for kept in holes[1::2]:
-            kept.fill(GARBAGE)
-        machine.fill(GARBAGE)
-        for area in _areas(machine, subject, (7 * _PAGE, 700 * _PAGE)):
-            _look(subject, machine, area)
-        for area in _areas(machine, subject, ((2 << 20) + 3 * _PAGE, 4 << 20), huge=True):
-            _look(subject, machine, area)
+def _punch_holes(machine: Machine) -> None:
+    blocks = [machine.alloc_pages(order) for order in (0, 1, 0, 2, 0, 3, 0, 4)]
+    for block in blocks[::2]:
+        block.free()
+    machine.drain()

@@ -32,7 +32,7 @@ _INTERRUPTED = 130  # 128 + SIGINT
 @click.option(
     "--workload", default="hugetlb", metavar="NAME", help="hugetlb (default), orders, churn or vmalloc."
 )
-@click.option("--memory", type=size, default=0, help="Of the machine.  [default: the workload's]")
+@click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
 @click.option(
     "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row."
 )
@@ -48,8 +48,13 @@ _INTERRUPTED = 130  # 128 + SIGINT
     help="Time the clear on allocation (default).",
 )
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
-@click.option("--highmem", type=size, default=0, help="So much of the memory in ZONE_HIGHMEM.")
-@click.option("--kasan", type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]), default="off")
+@click.option("--highmem", type=size, default=0, help="How much of it is in ZONE_HIGHMEM.")
+@click.option(
+    "--kasan",
+    type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]),
+    default="off",
+    help="The KASAN mode that is modelled.",
+)
 @click.option(
     "--backing",
     type=click.Choice(["auto", "hugetlb", "thp", "base"]),
@@ -61,9 +66,9 @@ _INTERRUPTED = 130  # 128 + SIGINT
     "--primitive",
     multiple=True,
     metavar="NAME",
-    help='Or "kernel", "best"; may be repeated.  [default: both]',
+    help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
 )
-@click.option("--threads", type=click.IntRange(1, 64), default=1, help="That allocate at the same time.")
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")

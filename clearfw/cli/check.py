@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
 @click.option("--only", multiple=True, metavar="CHECK", help="Ask this check alone; may be repeated.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Seconds for each check.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=20.0,
+    show_default=True,
+    help="Seconds for each check.",
+)
 @plugin_options
 @json_option
-def check(  # noqa: PLR0913  one parameter an option
+def check(
     strategy: tuple[str, ...],
     only: tuple[str, ...],
     timeout: float,
@@ -33,8 +39,8 @@ def check(  # noqa: PLR0913  one parameter an option
 ) -> int:
     """Ask of strategies all that a review asks, and show the evidence.
 
-    Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a strategy
-    does to it is a finding.
+    Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
+    strategy does to it is a finding.
     """
     from clearfw import conformance, verdicts
     from clearfw.strategies import from_name

@@ -109,63 +109,17 @@ void buddy_init(struct zone *zone, enum clearfw_zone_type type, struct page *mem
 	}
 }
 
-/* The free block that holds PFN, or NULL. */
-static struct page *block_of(struct zone *zone, uint32_t pfn)
-{
-	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++) {
-		uint32_t head = pfn & ~((1u << order) - 1);
-
-		if (head < zone->start_pfn)
-			return NULL;
-		if (page_at(zone, head)->flags & PG_buddy && page_at(zone, head)->order >= order)
-			return page_at(zone, head);
-	}
-	return NULL;
-}
-
-static bool range_is_free(struct zone *zone, uint32_t pfn, uint32_t end)
-{
-	while (pfn < end) {
-		struct page *block = block_of(zone, pfn);
-
-		if (!block)
-			return false;
-		pfn = block->pfn + (1u << block->order);
-	}
-	return true;
-}
-
-/* Gives back the part of a taken block that lies outside [pfn, end). */
-static void put_back_outside(struct zone *zone, struct page *block, unsigned int order, uint32_t pfn,
-			     uint32_t end)
-{
-	uint32_t start = block->pfn, stop = start + (1u << order);
-
-	if (start >= pfn && stop <= end)
-		return;
-	if (stop <= pfn || start >= end) {
-		buddy_free(zone, block, order);
-		return;
-	}
-	put_back_outside(zone, block, order - 1, pfn, end);
-	put_back_outside(zone, block + (1u << (order - 1)), order - 1, pfn, end);
-}
-
 bool buddy_take_range(struct zone *zone, uint32_t pfn, uint32_t npages)
 {
-	uint32_t end = pfn + npages;
+	const uint32_t step = 1u << MAX_PAGE_ORDER;
 
-	if (pfn < zone->start_pfn || (uint64_t)pfn + npages > zone->end_pfn || !range_is_free(zone, pfn, end))
-		return false;
-	for (uint32_t at = pfn; at < end;) {
-		struct page *block = block_of(zone, at);
-		unsigned int order = block->order;
-
-		at = block->pfn + (1u << order);
-		list_del(zone, block, order);
-		zone->nr_free -= 1u << order;
-		put_back_outside(zone, block, order, pfn, end);
-	}
+	/* What is free and aligned to the largest order has merged into blocks of that order. */
+	for (uint32_t at = pfn; at < pfn + npages; at += step)
+		if (!(page_at(zone, at)->flags & PG_buddy) || page_at(zone, at)->order != MAX_PAGE_ORDER)
+			return false;
+	for (uint32_t at = pfn; at < pfn + npages; at += step)
+		list_del(zone, page_at(zone, at), MAX_PAGE_ORDER);
+	zone->nr_free -= npages;
 	return true;
 }
 

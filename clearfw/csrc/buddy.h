@@ -34,9 +34,8 @@ struct page *buddy_alloc(struct zone *zone, unsigned int order);
 void buddy_free(struct zone *zone, struct page *page, unsigned int order);
 
 /*
- * Takes the naturally aligned, wholly free range [pfn, pfn + npages) out of
- * the buddy, splitting what straddles its ends. False, and nothing changed,
- * where some page of it is not free. Expects zone->lock held.
+ * Takes the range [pfn, pfn + npages) of the zone, a multiple of the largest block and aligned to it, out of
+ * the buddy. False, and nothing changed, where some page of it is not free. Expects zone->lock held.
  */
 bool buddy_take_range(struct zone *zone, uint32_t pfn, uint32_t npages);
 

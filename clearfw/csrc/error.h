@@ -23,9 +23,7 @@ enum clearfw_errno {
 	CLEARFW_EVMALLOC,     /* not the start of a vmalloc area, or no room for one */
 	CLEARFW_EBACKING,     /* the backing asked for cannot be had */
 	CLEARFW_EGRANULARITY, /* hugetlb backing maps no single pages */
-	CLEARFW_EBUSY,	      /* in use */
 	CLEARFW_ESYS,	      /* a system call failed: see sys_errno and detail */
-	CLEARFW_ESUPPORT,     /* this machine cannot do it */
 	CLEARFW_EINCOHERENT,  /* an init point returned with non-temporal stores under way */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "witness.h"
 
+#include "garbage.h"
 #include "machine.h"
 #include "primitive.h"
 
@@ -13,7 +14,7 @@ static void see(struct machine *machine, const struct page *page, uint64_t npage
 	size_t nbytes = (size_t)npages << machine->page_shift, where;
 	void *bytes = machine_page_bytes(machine, page);
 
-	if (!primitive_is_filled(bytes, nbytes, WITNESS_GARBAGE, &where) && !seen.touched++)
+	if (!primitive_is_filled(bytes, nbytes, GARBAGE_BYTE, &where) && !seen.touched++)
 		seen.pfn = page->pfn + (where >> machine->page_shift);
 	memset(bytes, 0, nbytes);
 }

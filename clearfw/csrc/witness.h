@@ -11,9 +11,6 @@ struct witness {
 	uint64_t pfn;	  /* of the first page so touched */
 };
 
-/* Garbage of lib/test_meminit.c, 7.3: what memory holds before it is cleared. */
-#define WITNESS_GARBAGE 0x9e
-
 /* Claims everything, and clears it by the core's own means. */
 extern const struct clearfw_strategy witness_strategy;
 

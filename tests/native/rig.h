@@ -67,8 +67,8 @@ static const struct clearfw_config small_config = {
 };
 
 /* Every init point asks the NR strategies of CHAIN. */
-static inline struct machine *boot(const struct clearfw_config *config, const struct clearfw_strategy *const *chain,
-				   int nr)
+static inline struct machine *boot(const struct clearfw_config *config,
+				   const struct clearfw_strategy *const *chain, int nr)
 {
 	struct clearfw_error error = { 0 };
 	struct machine *machine = machine_create(config, &error);
@@ -81,7 +81,8 @@ static inline struct machine *boot(const struct clearfw_config *config, const st
 	return machine;
 }
 
-static inline struct machine *boot_one(const struct clearfw_config *config, const struct clearfw_strategy *strategy)
+static inline struct machine *boot_one(const struct clearfw_config *config,
+				       const struct clearfw_strategy *strategy)
 {
 	return boot(config, &strategy, 1);
 }

@@ -12,9 +12,10 @@ static void refuse(struct machine *machine, struct page *page, unsigned int orde
 
 static void misfree(struct machine *machine, unsigned int order, gfp_t gfp)
 {
+	bool contig = order > MAX_PAGE_ORDER;
 	struct page *page;
 
-	CHECK((order > MAX_PAGE_ORDER ? machine_alloc_contig : machine_alloc)(machine, order, gfp, &page) == 0);
+	CHECK((contig ? machine_alloc_contig : machine_alloc)(machine, order, gfp, &page) == 0);
 	refuse(machine, page, order - 1);
 	refuse(machine, page, order + 1);
 	refuse(machine, page + 1, 0);

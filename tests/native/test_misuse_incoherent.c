@@ -32,7 +32,8 @@ static void make_coherent(struct page *page, int numpages)
 
 static int alloc_with(struct machine *machine, void (*init)(struct page *page, int numpages))
 {
-	const struct clearfw_strategy strategy = { .name = "mine", .kernel_init_pages = init }, *chain = &strategy;
+	const struct clearfw_strategy strategy = { .name = "mine", .kernel_init_pages = init };
+	const struct clearfw_strategy *chain = &strategy;
 	struct page *page;
 	int status;
 

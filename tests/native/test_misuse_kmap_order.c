@@ -29,14 +29,15 @@ static void keep_mapped(struct page *page, int numpages)
 	(void)numpages;
 }
 
-static void refuse(struct machine *machine, void (*init)(struct page *page, int numpages), enum clearfw_errno code)
+static void refuse(struct machine *machine, void (*init)(struct page *page, int numpages), int code)
 {
-	const struct clearfw_strategy strategy = { .name = "mine", .kernel_init_pages = init }, *chain = &strategy;
+	const struct clearfw_strategy strategy = { .name = "mine", .kernel_init_pages = init };
+	const struct clearfw_strategy *chain = &strategy;
 	struct cpu *cpu = this_cpu(machine);
 	struct page *page;
 
 	CHECK(init_point_bind(machine, INIT_ALLOC, &chain, 1) == 0);
-	CHECK_REFUSED(machine, machine_alloc(machine, 1, GFP_HIGHUSER, &page), (int)code);
+	CHECK_REFUSED(machine, machine_alloc(machine, 1, GFP_HIGHUSER, &page), code);
 	CHECK(cpu->error.wanted == 2 && cpu->error.zone == ZONE_HIGHMEM && cpu->kmap.idx == 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Orders that alloc_pages() and alloc_contig_pages() do not have, and blocks that the machine has no room for. */
+/* Orders that alloc_pages() and alloc_contig_pages() do not have, and blocks there is no room for. */
 #include "rig.h"
 
 int main(void)
@@ -10,7 +10,8 @@ int main(void)
 
 	CHECK_REFUSED(machine, machine_alloc(machine, MAX_PAGE_ORDER + 1, GFP_KERNEL, &page), CLEARFW_EORDER);
 	CHECK(cpu->error.wanted == MAX_PAGE_ORDER + 1);
-	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_PAGE_ORDER, GFP_KERNEL, &page), CLEARFW_EORDER);
+	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_PAGE_ORDER, GFP_KERNEL, &page),
+		      CLEARFW_EORDER);
 	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_CONTIG_ORDER + 1, GFP_KERNEL, &page),
 		      CLEARFW_EORDER);
 	CHECK(cpu->error.wanted == MAX_CONTIG_ORDER + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmalloc of nothing or too much, vfree of what is no area, and vmalloc where no single page can be mapped. */
+/* vmalloc of nothing or too much, vfree of what is no area, vmalloc where no single page can be mapped. */
 #include "rig.h"
 
 static void test_sizes(struct machine *machine)

@@ -113,7 +113,8 @@ static bool clear_area_mostly(const void *start, unsigned long size)
 
 static const struct clearfw_strategy strategies[] = {
 	{ .name = "batched", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem },
-	{ .name = "bulk", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem, .init_bulk = clear_list },
+	{ .name = "bulk", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem,
+	  .init_bulk = clear_list },
 	{ .name = "runs", .init_on_vmalloc = clear_runs },
 	{ .name = "walking", .init_on_vmalloc = clear_walking },
 	{ .name = "memset", .kernel_init_pages = clear_by_memset },
@@ -175,9 +176,8 @@ static void boot_any(uint64_t seed)
 
 	state = seed;
 	config = random_config();
-	fprintf(stderr, "seed %lu: memory=%luK highmem=%luK page_size=%uK kasan=%d kmap=%d alloc=%d free=%d poison=%d:",
-		seed, config.memory >> 10, config.highmem >> 10, 1u << (config.page_shift - 10), config.kasan,
-		config.kmap, config.init_on_alloc, config.init_on_free, config.page_poison);
+	fprintf(stderr, "seed %lu: memory=%lu highmem=%lu page_shift=%u", seed, config.memory, config.highmem,
+		config.page_shift);
 	while (nr < 3 && !one_in(4))
 		chain[nr++] = &strategies[random_below(ARRAY_SIZE(strategies))];
 	claims = !one_in(4);
@@ -189,11 +189,6 @@ static void boot_any(uint64_t seed)
 	machine = boot(&config, chain, nr);
 	machine_set_primitive(machine, random_primitive());
 	hugetlb_init(&pool, machine, one_in(4) ? 11 : (unsigned int)random_below(11));
-}
-
-static struct cpu *this_one(void)
-{
-	return this_cpu(machine);
 }
 
 /* What is held */
@@ -245,7 +240,8 @@ static void write_pattern(struct block *block)
 {
 	block->pattern = (uint8_t)(1 + random_below(PAGE_POISON - 1));
 	for (int i = 0; i < block->nr; i++)
-		memset(machine_page_bytes(machine, block->pages[i]), block->pattern, PAGE_SIZE << block->order);
+		memset(machine_page_bytes(machine, block->pages[i]), block->pattern,
+		       PAGE_SIZE << block->order);
 	if (block->area)
 		memset(block->area->start, block->pattern, block->area->nr_pages * PAGE_SIZE);
 }
@@ -277,7 +273,9 @@ static void check_machine(void)
 
 static gfp_t random_gfp(void)
 {
-	static const gfp_t flags[] = { __GFP_ZERO, __GFP_HIGHMEM, __GFP_ZEROTAGS, __GFP_SKIP_KASAN, __GFP_SKIP_ZERO };
+	static const gfp_t flags[] = {
+		__GFP_ZERO, __GFP_HIGHMEM, __GFP_ZEROTAGS, __GFP_SKIP_KASAN, __GFP_SKIP_ZERO,
+	};
 	gfp_t gfp = GFP_KERNEL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -301,7 +299,7 @@ static void check_failure(int status, unsigned int order, gfp_t gfp)
 {
 	struct zone *zones = machine->zone;
 
-	CHECK(this_one()->error.code == -status && nr_live < MAX_LIVE);
+	CHECK(this_cpu(machine)->error.code == -status && nr_live < MAX_LIVE);
 	if (status == -CLEARFW_EUNCLAIMED) {
 		CHECK(!claims);
 		return;
@@ -321,14 +319,14 @@ static void keep(struct block *block, bool promised)
 
 static void alloc_block(void)
 {
-	struct block block = { .kind = BLOCK, .nr = 1, .order = (unsigned int)random_below(one_in(8) ? 13 : 6) };
-	bool contig = block.order > MAX_PAGE_ORDER;
+	unsigned int order = (unsigned int)random_below(one_in(8) ? 13 : 6);
+	struct block block = { .kind = BLOCK, .nr = 1, .order = order };
 	gfp_t gfp = random_gfp() | (one_in(4) ? __GFP_COMP : 0);
-	int status = contig ? machine_alloc_contig(machine, block.order, gfp, block.pages)
-			    : machine_alloc(machine, block.order, gfp, block.pages);
+	int status = order > MAX_PAGE_ORDER ? machine_alloc_contig(machine, order, gfp, block.pages)
+					    : machine_alloc(machine, order, gfp, block.pages);
 
 	if (status)
-		check_failure(status, block.order, gfp);
+		check_failure(status, order, gfp);
 	else
 		keep(&block, is_promised_zero(gfp));
 }
@@ -481,7 +479,7 @@ static void finish(void)
 
 int main(int argc, char **argv)
 {
-	long steps = argc > 1 ? atol(argv[1]) : 12000;
+	long steps = argc > 1 ? atol(argv[1]) : 14000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 
 	for (; steps > 0; steps -= STEPS_A_MACHINE) {

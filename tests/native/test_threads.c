@@ -36,7 +36,7 @@ static struct site {
 	_Atomic(struct block *) mailbox[MAILBOXES]; /* left for whoever looks in */
 } sites[MACHINES];
 
-static long steps = 600;
+static long steps = 1600;
 static __thread uint32_t state; /* xorshift32 (Marsaglia 2003) */
 
 static uint32_t random_below(uint32_t bound)
@@ -124,6 +124,16 @@ static void use_pool(struct site *site)
 	hugetlb_put(&site->pool, block.page);
 }
 
+/* Nothing but the per-CPU lists, which others drain meanwhile. */
+static void churn(struct site *site)
+{
+	struct page *page;
+
+	for (int i = 0; i < 200; i++)
+		if (!machine_alloc(site->machine, 0, GFP_KERNEL, &page))
+			CHECK(machine_free(site->machine, page, 0) == 0);
+}
+
 static void drain(struct site *site)
 {
 	struct clearfw_stats stats;
@@ -142,14 +152,14 @@ static void rebind(struct site *site)
 
 static void *run(void *seed)
 {
-	static void (*const often[])(struct site *site) = { trade, trade, trade, use_list, use_pool };
-	static void (*const seldom[])(struct site *site) = { use_area, drain, rebind };
+	static void (*const often[])(struct site *site) = { trade, trade, use_list, use_pool, churn };
+	static void (*const seldom[])(struct site *site) = { use_area, drain, drain, rebind };
 
 	state = (uint32_t)(uintptr_t)seed;
 	for (long i = 0; i < steps; i++) {
 		struct site *site = &sites[random_below(MACHINES)];
 
-		if (random_below(16))
+		if (random_below(8))
 			often[random_below(ARRAY_SIZE(often))](site);
 		else
 			seldom[random_below(ARRAY_SIZE(seldom))](site);
@@ -157,7 +167,7 @@ static void *run(void *seed)
 	return NULL;
 }
 
-/* The threads are gone: their lists went back to the buddy, and what the mailboxes hold is all that is out. */
+/* The threads are gone: their lists went back to the buddy, and the mailboxes hold all that is out. */
 static void check_site(const struct site *site)
 {
 	uint64_t held = site->pool.nr_pages << POOL_ORDER;

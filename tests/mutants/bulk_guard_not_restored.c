@@ -1,0 +1,23 @@
+/* killed by: kasan_depth_balanced, only
+ * A list's guard is not taken back.
+ */
+#include <clearfw/strategy.h>
+
+static bool init_pages(struct page *page, int numpages)
+{
+	kasan_disable_current();
+	for (int i = 0; i < numpages; i++)
+		clear_highpage_kasan_tagged(page + i);
+	kasan_enable_current();
+	return true;
+}
+
+static bool init_bulk(struct page **pages, int nr)
+{
+	kasan_disable_current();
+	for (int i = 0; i < nr; i++)
+		init_pages(pages[i], 1);
+	return true;
+}
+
+CLEARFW_STRATEGY(bulk_guard_not_restored, .init_on_alloc = init_pages, .init_on_free = init_pages, .init_bulk = init_bulk);

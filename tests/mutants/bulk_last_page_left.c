@@ -1,0 +1,22 @@
+/* killed by: zero_in_bulk, only
+ * Stops one short of the end of the list.
+ */
+#include <clearfw/strategy.h>
+
+static bool init_pages(struct page *page, int numpages)
+{
+	kasan_disable_current();
+	for (int i = 0; i < numpages; i++)
+		clear_highpage_kasan_tagged(page + i);
+	kasan_enable_current();
+	return true;
+}
+
+static bool init_bulk(struct page **pages, int nr)
+{
+	for (int i = 0; i < nr - 1; i++)
+		init_pages(pages[i], 1);
+	return true;
+}
+
+CLEARFW_STRATEGY(bulk_last_page_left, .init_on_alloc = init_pages, .init_on_free = init_pages, .init_bulk = init_bulk);

@@ -1,0 +1,14 @@
+/* killed by: zero_on_alloc
+ * Halves the block until nothing is left, and half of one page is one page.
+ */
+#include <clearfw/strategy.h>
+
+static bool init_pages(struct page *page, int numpages)
+{
+	bool done;
+
+	done = init_pages(page, (numpages + 1) / 2) && init_pages(page + numpages / 2, numpages / 2);
+	return done && page->pfn;
+}
+
+CLEARFW_STRATEGY(endless_recursion, .init_on_alloc = init_pages, .init_on_free = init_pages);

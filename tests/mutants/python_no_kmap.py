@@ -1,0 +1,17 @@
+# killed by: zero_on_alloc
+"""The address of a HIGHMEM page, which is None."""
+
+from clearfw import kernel
+from clearfw.hookspecs import hookimpl
+
+
+class PythonNoKmap:
+    """The mutant."""
+
+    name = "python_no_kmap"
+
+    @hookimpl
+    def clearfw_init_on_alloc(self, pages):
+        """Clear, wrongly."""
+        kernel.clear_pages(kernel.kasan_reset_tag(pages.address), pages.npages)
+        return True
