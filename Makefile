@@ -1,10 +1,13 @@
 # make bench    the headline, in under two minutes with all that it installs
 # make test     all that must hold: lint, format, types, tests
+# make fuzz     what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make asv      every benchmark of the last commit once, as a test of them
 #
 # All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
 
 PYTHON ?= python3
+FUZZ_STEPS ?= 2000000
+FUZZ_SEED ?= $(shell date +%s)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -15,7 +18,7 @@ NATIVE := pyproject.toml clearfw/_core.pyx \
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: bench test asv clean
+.PHONY: bench test fuzz asv clean
 
 bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
 	@$(BIN)/clearfw bench
@@ -25,6 +28,14 @@ test: $(VENV)/dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+fuzz: export PATH := $(abspath $(BIN)):$(PATH)
+fuzz: $(VENV)/dev
+	cmake -S clearfw/csrc -B build/native -G Ninja -DCLEARFW_NATIVE_TESTS=ON
+	cmake --build build/native --target test_stress
+	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \
+		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null

@@ -150,6 +150,8 @@ class Subject:
         self.config = cmdline
         self.at()
         machine = Machine(config, framed(self.strategy))
+        # The frame is not to stand in what the core says of the strategy.
+        machine.stack_name = self.strategy.name
         _core.take_witness()
         try:
             yield machine
@@ -229,4 +231,5 @@ def _ask(strategy: Strategy, one: Check, tell: isolation.Tell) -> None:
         tell({"found": found.evidence})
     except ClearfwError as error:
         # The core itself refused what the strategy did: its words are the evidence.
-        tell({"found": {"message": str(error), "config": subject.config, **subject.where}})
+        pfn = getattr(error, "pfn", None)
+        tell({"found": {"message": str(error), "config": subject.config, "pfn": pfn, **subject.where}})

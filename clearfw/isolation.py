@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -60,18 +61,20 @@ class Child:
         finally:
             if not in_time:  # or interrupted: Ctrl-C does not reach another session
                 _kill_session(self.pid)
-        _, status = os.waitpid(self.pid, 0)
-        # A strategy that forked left children behind, and they hold on to the machine's memory.
+        # Before it is reaped, while its number is still its own: a strategy that forked left children behind, and they
+        # hold on to the machine's memory.
+        os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT)
         _kill_session(self.pid)
-        fault = _read_all(self.faults).strip()
+        _, status = os.waitpid(self.pid, 0)
+        end = _read_all(self.faults).strip()
         told = [json.loads(line) for line in _read_all(self.told).splitlines() if line.endswith("}")]
         for descriptor in (self.pidfd, self.told, self.faults):
             os.close(descriptor)
-        if told and told[-1] == _DONE:
-            return Outcome(tuple(told[:-1]), "")
         if not in_time:
-            fault = f"did not come back within {self.deadline_s:g} s: look for a loop without an end"
-        return Outcome(tuple(told), fault or _end(status))
+            end = f"did not come back within {self.deadline_s:g} s: look for a loop without an end"
+        elif _DONE not in told:
+            end = end or _end(status)
+        return Outcome(tuple(message for message in told if message != _DONE), end)
 
 
 def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
@@ -101,11 +104,18 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (room, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _core.report_faults_to(faults)
+        # Standard output may be the JSON of whoever waits.
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nowhere, standard)
 
         def tell(message: dict[str, Any]) -> None:
             os.write(told, json.dumps(message).encode() + b"\n")
 
         work(tell)
+        if _has_children():
+            os.write(faults, b"left a process behind: a strategy may not fork")
+            os._exit(1)
         tell(_DONE)
         os._exit(0)
     except BaseException as error:  # noqa: BLE001  a strategy may raise anything, and this process ends here
@@ -119,11 +129,18 @@ def _read_all(descriptor: int) -> str:
 
 
 def _kill_session(pid: int) -> None:
+    # By itself as well: it may not have become a session's leader yet.
     for kill in (os.killpg, os.kill):
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _end(status: int) -> str:

@@ -1,4 +1,4 @@
-"""The pytest plugin: a machine as a fixture, configured by a marker. It imports nothing until a test asks."""
+"""The pytest plugin: a machine as a fixture, configured by a marker. None is booted before a test asks."""
 
 from __future__ import annotations
 

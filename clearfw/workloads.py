@@ -274,7 +274,7 @@ CHURN_MIX = {
     9: 0.018,
     10: 0.002,
 }
-_CHURN_OPS = 40_000
+_CHURN_OPS = 10_000
 _CHURN_FREE = 0x80  # csrc/arena.h: CHURN_FREE
 _CHURN_SLOT_SHIFT = 8
 _CHURN_NPAGES = 8 << _core.MAX_ORDER  # a quarter of it holds two of the largest blocks

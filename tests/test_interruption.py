@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,8 @@ print(primitives.calibration().best, flush=True)
 import sys
 from clearfw.cli import main
 print("measuring", flush=True)
-sys.argv = ["clearfw", "bench", "per_page", sys.argv[1], "--memory", "64M", "--rounds", "2", "--primitive", "kernel"]
+options = ["--memory", "64M", "--rounds", "2", "--primitive", "kernel"]
+sys.argv = ["clearfw", "bench", "per_page", sys.argv[1], *options]
 main()
 """,
 }
@@ -82,38 +84,53 @@ def test_a_killed_process_leaves_nothing_that_breaks_the_next(work: str, source:
         assert compiler._is_intact(kept)
 
 
+MOUNT = shutil.which("mount") or "mount"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 KiB, as root may mount one."""
     directory = tmp_path / "disk"
     directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "clearfw-test", directory]
+    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16k", "clearfw-test", directory]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a file system is not allowed here")
     yield directory
-    subprocess.run(["umount", directory], check=True)
+    subprocess.run([shutil.which("umount") or "umount", directory], check=True)
 
 
-@pytest.mark.parametrize("state", ["full", "read-only"])
+@pytest.fixture
+def full_disk(small_disk: Path, source: Path) -> tuple[Path, str]:
+    """One with less room than the compiled file takes."""
+    ballast = "static const char b[20000] = { 1 };\nconst void *ballast(void) { return b; }\n"
+    source.write_text(ballast + STRATEGY)
+    return small_disk, "No space left on device"
+
+
+@pytest.fixture
+def read_only_disk(small_disk: Path) -> tuple[Path, str]:
+    """One that takes nothing."""
+    subprocess.run([MOUNT, "-o", "remount,ro", small_disk], check=True)
+    return small_disk, "Read-only file system"
+
+
+@pytest.mark.parametrize("disk", ["full_disk", "read_only_disk"])
 def test_a_cache_on_a_disk_without_room_is_done_without(
-    state: str, source: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    disk: str,
+    source: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The private directory serves, one warning says why, and no half file stays."""
-    monkeypatch.setenv("CLEARFW_CACHE_DIR", str(small_disk))
+    directory, reason = request.getfixturevalue(disk)
+    monkeypatch.setenv("CLEARFW_CACHE_DIR", str(directory))
     monkeypatch.setattr(compiler, "_fallback", [])
-    if state == "full":
-        reason = "No space left on device"
-        source.write_text(f"static const char ballast[20000] = {{ 1 }};\n{STRATEGY}"
-                          "const void *clearfw_ballast(void) { return ballast; }\n")
-    else:
-        reason = "Read-only file system"
-        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     path = compile_c(source)
 
     assert compiler._is_intact(path)
-    assert not path.is_relative_to(small_disk)
-    assert list(small_disk.iterdir()) == []
-    assert reason in caplog.text
+    assert not path.is_relative_to(directory)
+    assert list(directory.iterdir()) == []
     assert compile_c(source) == path
     assert caplog.text.count(reason) == 1

@@ -1,4 +1,4 @@
-"""A plugin package as a stranger ships it, installed beside clearfw's wheel where nothing of the source tree is."""
+"""A plugin package as a stranger ships it, installed beside clearfw's wheel, away from the source tree."""
 
 from __future__ import annotations
 
@@ -30,10 +30,20 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment with both wheels, and this one's packages for what they depend on."""
+    """The interpreter of a fresh environment with both wheels, and this one's packages for dependencies."""
     directory = tmp_path_factory.mktemp("sample")
     tools = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
-    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", directory / "dist"]
+    wheel = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        directory / "dist",
+    ]
     run(*wheel, "-C", f"build-dir={directory / 'build'}", ROOT, cwd=directory, PATH=tools)
     run(*wheel, SAMPLE, cwd=directory, PATH=tools)
     run(sys.executable, "-m", "venv", directory / "venv", cwd=directory)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clearfw import conformance, registry
 from clearfw.errors import StrategyError, UnknownStrategyError
 from clearfw.testing import StrategyConformance, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest_plugins = ["pytester"]
 

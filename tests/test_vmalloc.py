@@ -421,3 +421,12 @@ def test_max_map_count_is_an_error_before_it_is_reached(boot: Boot) -> None:
     assert area.nruns == free // 2
     area.free()
     arena.close()
+
+
+def test_an_area_is_made_of_single_pages(boot: Boot) -> None:
+    """__GFP_COMP asks for what cannot be split, and is passed over: each page is free for itself later."""
+    machine = boot()
+    machine.vmalloc(1000 * PAGE, "GFP_KERNEL|__GFP_COMP").free()
+
+    assert machine.what_is_wrong() is None
+    assert not any(page.compound for page in machine.alloc_pages_bulk(machine.nr_free))

@@ -42,7 +42,7 @@ def nothing_else_touched(subject: Subject) -> None:
             with subject.boot(f"{config} {option}") as machine:
                 for order in (0, 1, 5):
                     _one_block(subject, machine, point, order)
-    for config in ("memory=1M backing=base", "memory=2M highmem=1M backing=base"):
+    for config in ("memory=1M backing=base", "memory=2M highmem=1M kmap=priced backing=base"):
         for order in (0, 1):
             with subject.boot(f"{config} init_on_alloc=1") as machine:
                 _all_memory(subject, machine, order)

@@ -60,9 +60,11 @@ static int describe_address(char *line, size_t room, const struct cpu *cpu, cons
 	const struct memory *memory = &machine->memory;
 	int slot = slot_of(cpu, addr);
 
+	if ((uintptr_t)addr < machine_page_size(machine) && cpu->in_init && !garbage_asked.page && garbage_asked.n)
+		return snprintf(line, room, "NULL, which is vmalloc_to_page() past the end of an area, and "
+				"virt_to_page() of any vmalloc address");
 	if ((uintptr_t)addr < machine_page_size(machine))
-		return snprintf(line, room, "NULL, which is page_address() of a HIGHMEM page before "
-				"kmap_local_page(), and virt_to_page() of what is not in the direct map");
+		return snprintf(line, room, "NULL, which is page_address() of a HIGHMEM page before kmap_local_page()");
 	if (slot >= 0)
 		return snprintf(line, room, "kmap slot %d, which is not mapped: last it held pfn %#x", slot,
 				cpu->kmap.pfn[slot]);

@@ -11,6 +11,7 @@
 
 /* Some 100 us: past that the other thread is not running, and wants this one's CPU. */
 #define SPINS 10000
+#define END_WORDS 64
 #define STOP UINT64_MAX
 
 /* Apart from each other by more than the two lines a prefetcher takes at once. */
@@ -22,22 +23,39 @@ struct litmus {
 	uint64_t offset;
 };
 
-static uint64_t wait_for_change(atomic_ullong *from, uint64_t old)
+static void relax(int pauses)
+{
+	while (pauses--)
+#if defined(__x86_64__)
+		__builtin_ia32_pause();
+#else
+		atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+static uint64_t wait_for_change(atomic_ullong *from, uint64_t old, int pauses)
 {
 	uint64_t now;
 
-	for (unsigned int spins = 0; (now = atomic_load_explicit(from, memory_order_acquire)) == old; spins++)
+	for (unsigned int spins = 0; (now = atomic_load_explicit(from, memory_order_acquire)) == old; spins++) {
+		relax(pauses);
 		if (spins > SPINS)
 			sched_yield();
+	}
 	return now;
 }
 
-/* From the end, which was written last. */
+/* The ends of the page, of which one was written last; more would be visible by the time it was read. */
 static uint64_t find_stale(const struct litmus *litmus)
 {
-	for (size_t i = litmus->nr_words; i-- > 0;)
+	for (size_t i = 0; i < END_WORDS; i++) {
+		size_t last = litmus->nr_words - 1 - i;
+
+		if (atomic_load_explicit(&litmus->words[last], memory_order_relaxed))
+			return last * sizeof(*litmus->words);
 		if (atomic_load_explicit(&litmus->words[i], memory_order_relaxed))
 			return i * sizeof(*litmus->words);
+	}
 	return UINT64_MAX;
 }
 
@@ -46,7 +64,8 @@ static void *read_pages(void *context)
 	struct litmus *litmus = context;
 	uint64_t turn = 0;
 
-	while ((turn = wait_for_change(&litmus->flag, turn)) != STOP) {
+	/* Seldom, and at another moment each time: a flag under constant reading is slow to change. */
+	while ((turn = wait_for_change(&litmus->flag, turn, (int)(turn % 16))) != STOP) {
 		litmus->offset = find_stale(litmus);
 		atomic_store_explicit(&litmus->reply, turn, memory_order_release);
 	}
@@ -89,7 +108,7 @@ int litmus_run(struct machine *machine, enum init_point point, struct page *page
 		if (status)
 			break;
 		atomic_store_explicit(&litmus.flag, ++turn, memory_order_release);
-		wait_for_change(&litmus.reply, turn - 1);
+		wait_for_change(&litmus.reply, turn - 1, 0);
 	}
 	atomic_store_explicit(&litmus.flag, STOP, memory_order_release);
 	pthread_join(reader, NULL);

@@ -7,8 +7,10 @@ static bool init_pages(struct page *page, int numpages)
 {
 	bool done;
 
-	done = init_pages(page, (numpages + 1) / 2) && init_pages(page + numpages / 2, numpages / 2);
-	return done && page->pfn;
+	if (!numpages)
+		return true;
+	done = init_pages(page, (numpages + 1) / 2);
+	return init_pages(page + numpages / 2, numpages / 2) && done;
 }
 
 CLEARFW_STRATEGY(endless_recursion, .init_on_alloc = init_pages, .init_on_free = init_pages);

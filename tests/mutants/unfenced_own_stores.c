@@ -1,5 +1,5 @@
-/* killed by: visible_on_return
- * Non-temporal stores of its own, and no sfence: seen only where the CPU shows it.
+/* killed by: visible_on_return, where the CPU shows it
+ * Non-temporal stores of its own, and no sfence.
  */
 #include <clearfw/strategy.h>
 

@@ -479,17 +479,19 @@ static void finish(void)
 
 int main(int argc, char **argv)
 {
-	long steps = argc > 1 ? atol(argv[1]) : 14000;
+	long steps = argc > 1 ? atol(argv[1]) : 14000, done = 0;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 
 	for (; steps > 0; steps -= STEPS_A_MACHINE) {
 		boot_any(seed++);
 		for (int i = 1; i <= STEPS_A_MACHINE; i++) {
 			step();
+			done++;
 			if (i % STEPS_A_CHECK == 0)
 				check_machine();
 		}
 		finish();
 	}
+	printf("%ld steps\n", done);
 	return 0;
 }

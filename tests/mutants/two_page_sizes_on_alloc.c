@@ -1,13 +1,15 @@
-/* killed by: zero_on_free, only
- * Writes 4096 for PAGE_SIZE, in a strategy for frees alone.
+/* killed by: zero_on_alloc, only
+ * Knows pages of 4 and of 64 KiB, where arm64 has 16 KiB as well.
  */
 #include <clearfw/strategy.h>
+
+#define KNOWN_PAGE_SIZE (PAGE_SHIFT == 16 ? 65536 : 4096)
 
 static void zero(struct page *page)
 {
 	char *kaddr = kmap_local_page(page);
 
-	memset(kasan_reset_tag(kaddr), 0, 4096);
+	memset(kasan_reset_tag(kaddr), 0, KNOWN_PAGE_SIZE);
 	kunmap_local(kaddr);
 }
 
@@ -20,4 +22,4 @@ static bool init_pages(struct page *page, int numpages)
 	return true;
 }
 
-CLEARFW_STRATEGY(page_size_of_4096_on_free, .init_on_free = init_pages);
+CLEARFW_STRATEGY(two_page_sizes_on_alloc, .init_on_alloc = init_pages);

@@ -1,4 +1,4 @@
-/* killed by: zero_on_alloc, only
+/* killed by: zero_on_alloc
  * Writes 4096 for PAGE_SIZE: most of a 16 or 64 KiB page stays dirty.
  */
 #include <clearfw/strategy.h>
@@ -20,4 +20,4 @@ static bool init_pages(struct page *page, int numpages)
 	return true;
 }
 
-CLEARFW_STRATEGY(page_size_of_4096_on_alloc, .init_on_alloc = init_pages);
+CLEARFW_STRATEGY(page_size_of_4096, .init_on_alloc = init_pages, .init_on_free = init_pages);
