@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import json
 import os
 import resource
 import select
 import signal
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -81,7 +83,10 @@ def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
     """Begin WORK in a child process that has DEADLINE_S seconds; no failure of the child is raised here."""
     # Files in memory and no pipes: nobody has to read them for the child to go on.
     told, faults = os.memfd_create("told"), os.memfd_create("faults")
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # From 3.12 on a fork beside threads is warned of: the child runs this one thread to its end, and never execs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         _work(work, told, faults)
     return Child(pid, os.pidfd_open(pid), told, faults, time.monotonic() + deadline_s, deadline_s)
@@ -103,6 +108,8 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
         room = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)
         resource.setrlimit(resource.RLIMIT_AS, (room, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # It would report faults beside us, to the parent's standard error, which pytest gives it a copy of.
+        faulthandler.disable()
         _core.report_faults_to(faults)
         # Standard output may be the JSON of whoever waits.
         nowhere = os.open(os.devnull, os.O_RDWR)

@@ -391,7 +391,7 @@ def test_a_broken_installed_strategy_stops_nobody(command: Command, tmp_path: Pa
         (["-p", "no:batched", "batched"], "unknown strategy 'batched'"),
         (["-p", "no:workloads"], "unknown workload 'hugetlb': known are none"),
     ],
-    ids=" ".join,
+    ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_what_cannot_be_is_told_in_one_line(command: Command, arguments: list[str], said: str) -> None:
     """What was asked, what was found, what to do; and nothing was measured."""
@@ -597,6 +597,18 @@ def test_a_plugins_dir_brings_strategies(command: Command, tmp_path: Path) -> No
 
     assert done.status == 0
     assert re.search(r"^pasted +stosb", done.out, re.MULTILINE)
+
+
+def test_a_workload_that_is_not_one_is_told_what_it_lacks(command: Command, tmp_path: Path) -> None:
+    """A plugin's own, with a name and no more."""
+    (tmp_path / "mine.py").write_text(
+        "from types import SimpleNamespace\nfrom clearfw import hookimpl\n"
+        "@hookimpl\ndef clearfw_workloads():\n    return [SimpleNamespace(name='busy', point='alloc')]\n"
+    )
+    done = command(*SMALL, "--workload", "busy", "--plugins-dir", tmp_path)
+
+    assert done.status == 2
+    assert "workload busy has no heeds, scenes, open: write it as" in done.line
 
 
 def test_a_forgotten_decorator_is_warned_of_in_one_line(command: Command, tmp_path: Path) -> None:

@@ -119,6 +119,22 @@ class Leaving:
         os._exit(3)
 
 
+class Telling:
+    """Tells how large its machine is."""
+
+    @hookimpl
+    def clearfw_init_on_alloc(self, pages: object) -> None:
+        """Tell."""
+        raise ValueError(pages.machine.nr_pages)  # type: ignore[attr-defined]
+
+
+def test_the_machine_is_small() -> None:
+    """Where 2 GiB are planned, 64 MiB do; less than that stays what it is."""
+    for memory, npages in ((0, 16384), (16 << 20, 4096)):
+        with pytest.raises(StrategyError, match=f"telling raised ValueError: {npages}:"):
+            check(PythonStrategy("telling", Telling(), ""), where=plan(memory=memory))
+
+
 class Killed:
     """Is killed, as by a host that is out of memory."""
 

@@ -127,11 +127,16 @@ def _tell_failed(registry: Registry) -> None:
 
 
 def _workload(registry: Registry, name: str) -> Workload:
-    if name in registry.workloads:
-        return registry.workloads[name]
-    known = ", ".join(registry.workloads) or "none"
-    msg = f"unknown workload {name!r}{nearest(name, registry.workloads)}: known are {known}"
-    raise ConfigError(msg)
+    if name not in registry.workloads:
+        known = ", ".join(registry.workloads) or "none"
+        msg = f"unknown workload {name!r}{nearest(name, registry.workloads)}: known are {known}"
+        raise ConfigError(msg)
+    found = registry.workloads[name]
+    missing = [needed for needed in ("point", "heeds", "scenes", "open") if not hasattr(found, needed)]
+    if missing:
+        msg = f"workload {name} has no {', '.join(missing)}: write it as clearfw.workloads.Workload describes"
+        raise ConfigError(msg)
+    return found
 
 
 def _pin(cpu: int | None, threads: int) -> int | None:

@@ -1,4 +1,4 @@
-/* killed by: zero_in_bulk, only
+/* killed by: zero_in_bulk
  * Takes 512 pages as the most that a list can have.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: zero_in_bulk, only
+/* killed by: zero_in_bulk
  * Stops one short of the end of the list.
  */
 #include <clearfw/strategy.h>

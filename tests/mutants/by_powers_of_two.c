@@ -1,4 +1,4 @@
-/* killed by: any_count, only
+/* killed by: any_count
  * Unrolls by the order, and so clears the power of two below the number of pages.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: zero_beyond_4_gib, only
+/* killed by: zero_beyond_4_gib
  * Counts bytes in an int: from 2 GiB on it has wrapped.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: atomic_context, only
+/* killed by: atomic_context
  * Promises might_sleep() for blocks from order 9 on.
  */
 #include <clearfw/strategy.h>

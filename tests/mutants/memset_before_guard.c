@@ -1,4 +1,4 @@
-/* killed by: kasan_generic_quiet, only
+/* killed by: kasan_generic_quiet
  * Warms the first line of the block by a memset() that comes before the guard.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: highmem_mapped, only
+/* killed by: highmem_mapped
  * Takes every page of a HIGHMEM kernel for a HIGHMEM page, and leaves lowmem alone.
  */
 #include <clearfw/strategy.h>

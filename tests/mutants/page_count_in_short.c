@@ -1,4 +1,4 @@
-/* killed by: zero_beyond_4_gib, only
+/* killed by: zero_beyond_4_gib
  * Keeps the number of pages in 16 bits.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: kasan_tag_reset, only
+/* killed by: kasan_tag_reset
  * memset() at the tagged address, and no guard around it.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: vmalloc_scattered, only
+/* killed by: vmalloc_scattered
  * Clears the first contiguous run, and does not look for another.
  */
 #include <clearfw/strategy.h>

@@ -1,4 +1,4 @@
-/* killed by: vmalloc_whole, only
+/* killed by: vmalloc_whole
  * Clears as many bytes as were asked for, and not the page they lie in.
  */
 #include <clearfw/strategy.h>

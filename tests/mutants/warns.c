@@ -1,4 +1,4 @@
-/* killed by: atomic_context, only
+/* killed by: atomic_context
  * A WARN_ON() that holds for every larger block.
  */
 #include <clearfw/strategy.h>

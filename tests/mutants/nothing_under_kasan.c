@@ -1,4 +1,4 @@
-/* killed by: kasan_generic_quiet, only
+/* killed by: kasan_generic_quiet
  * Does nothing under KASAN, where it was thought to get in the way.
  */
 #include <clearfw/strategy.h>
@@ -14,4 +14,4 @@ static bool init_pages(struct page *page, int numpages)
 	return true;
 }
 
-CLEARFW_STRATEGY(fails_with_kasan_only, .init_on_alloc = init_pages, .init_on_free = init_pages);
+CLEARFW_STRATEGY(nothing_under_kasan, .init_on_alloc = init_pages, .init_on_free = init_pages);

@@ -1,0 +1,163 @@
+"""Asking the checks: who is asked, in which order, and what comes back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clearfw import conformance, registry
+from clearfw.conformance import Answer, Check, Evidence, Subject
+from clearfw.errors import UnknownCheckError
+from clearfw.strategies import from_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MUTANTS = Path(__file__).parent / "mutants"
+PER_PAGE = registry.default().strategies["per_page"]
+VMALLOC = registry.default().strategies["vmalloc_runs"]
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Any = PER_PAGE) -> Answer:
+    """Return the answer to a check of one's own."""
+    monkeypatch.setitem(conformance._CHECKS, "own", Check("own", "why", frozenset({"alloc"}), question))
+    (answer,) = conformance.run(strategy, ["own"], deadline_s=10)
+    return answer
+
+
+def test_a_check_that_finds_nothing_passes(monkeypatch: pytest.MonkeyPatch):
+    """No finding and no remark: passed, and no evidence."""
+    answer = ask(monkeypatch, lambda subject: None)
+
+    assert (answer.status, answer.passed, answer.evidence) == ("pass", True, None)
+
+
+def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch):
+    """What a check raises comes back with the machine, the init point and the block it was at."""
+
+    def question(subject: Subject) -> None:
+        with subject.boot("memory=1M backing=base"):
+            subject.at(point="alloc", order=2, npages=4)
+            raise subject.found("wrong", pfn=7, offset=8, byte=9)
+
+    answer = ask(monkeypatch, question)
+
+    assert (answer.status, answer.passed) == ("FAIL", False)
+    assert answer.evidence == Evidence(
+        message="wrong",
+        config="memory=1M backing=base",
+        point="alloc",
+        order=2,
+        npages=4,
+        pfn=7,
+        offset=8,
+        byte=9,
+    )
+
+
+def test_a_remark_is_no_failure(monkeypatch: pytest.MonkeyPatch):
+    """What is worth knowing and not wrong stands beside a pass."""
+    answer = ask(monkeypatch, lambda subject: subject.remark("slow", npages=3))
+
+    assert answer.passed
+    assert answer.evidence == Evidence(message="slow", npages=3)
+
+
+def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch):
+    """The evidence of an end is what the check was about to do."""
+
+    def question(subject: Subject) -> None:
+        subject.config = "memory=1M"
+        subject.at(point="free", order=1, npages=2)
+        raise SystemExit(4)
+
+    answer = ask(monkeypatch, question)
+
+    assert answer.evidence == Evidence(
+        message="raised SystemExit: 4", config="memory=1M", point="free", order=1, npages=2
+    )
+
+
+def test_what_is_not_served_is_not_asked():
+    """A strategy for vmalloc is not asked about allocations, and is none the worse for it."""
+    answers = list(conformance.run(VMALLOC, ["zero_on_alloc", "vmalloc_whole"]))
+
+    assert [answer.status for answer in answers] == ["not asked", "pass"]
+    assert all(answer.passed for answer in answers)
+    assert answers[0].evidence == Evidence(message="it does not serve alloc")
+
+
+def test_answers_come_in_the_order_asked():
+    """Whatever runs beside whatever, the answers keep the order of the names."""
+    names = ["visible_on_return", "kmaps_as_few_as_pages", "claims_something"]
+
+    assert [answer.check.name for answer in conformance.run(PER_PAGE, names, workers=3)] == names
+
+
+def test_all_checks_are_the_default():
+    """No names are all names; a name that is none is told with what there is."""
+    assert conformance.known(()) == tuple(conformance.checks())
+    with pytest.raises(UnknownCheckError, match="zero_on_aloc"):
+        conformance.known(["zero_on_aloc"])
+
+
+def test_points():
+    """A strategy serves the init points that its file implements."""
+    from clearfw.config import Config
+
+    assert conformance.points(PER_PAGE, Config()) == {"alloc", "free"}
+    assert conformance.points(VMALLOC, Config()) == {"vmalloc"}
+
+
+def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.MonkeyPatch):
+    """A strategy that clears nothing leaves garbage, at every init point, on memory that was never written to."""
+
+    def question(subject: Subject) -> None:
+        with subject.boot("memory=1M init_on_alloc=1 backing=base") as machine:
+            subject.at(byte=machine.first_not(0, machine.alloc_pages(0).pfn, 1)[2])
+            raise subject.found("so")
+
+    answer = ask(monkeypatch, question, from_file(MUTANTS / "claims_without_clearing.c"))
+
+    assert answer.evidence is not None
+    assert answer.evidence.byte == conformance.GARBAGE
+
+
+def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch):
+    """What the core says of a strategy names that strategy, and not the stack it was tested in."""
+
+    def question(subject: Subject) -> None:
+        with subject.boot("memory=1M highmem=512K init_on_alloc=1 backing=base") as machine:
+            machine.alloc_pages(0, "GFP_HIGHUSER")
+
+    answer = ask(monkeypatch, question, from_file(MUTANTS / "never_unmaps.c"))
+
+    assert answer.evidence is not None
+    assert answer.evidence.message.startswith("'never_unmaps' returned with pages still mapped")
+
+
+@pytest.mark.parametrize(
+    ("mutant", "check", "words"),
+    [
+        ("no_kmap.c", "highmem_mapped", r"address 0: NULL, which is page_address\(\) of a HIGHMEM page"),
+        ("no_kmap.c", "highmem_mapped", r"asked to clear 1 page from pfn 0x[0-9a-f]+, HIGHMEM; SIGSEGV"),
+        ("clears_after_kunmap.c", "highmem_mapped", r"kmap slot 0, which is not mapped: last it held pfn 0x"),
+        ("tag_kept.c", "kasan_tag_reset", r"a KASAN tag still in it: kasan_reset_tag\(\) it first"),
+        ("reads_the_next_page.c", "nothing_else_touched", "past the end of the direct map"),
+        ("vmalloc_virt_to_page.c", "vmalloc_scattered", r"virt_to_page\(\) of any vmalloc address"),
+        ("endless_recursion.c", "zero_on_alloc", "past the end of the stack: a recursion without an end?"),
+        ("marks_struct_page.c", "arguments_untouched", "changed private of the struct page of pfn 0x"),
+        ("skips_last_page.c", "zero_on_alloc", "left byte 0x9e at offset 0x0 of pfn 0x.*, page 0 of 1: not zero"),
+        ("one_page_too_many.c", "nothing_else_touched", "page 1 after the end of its block"),
+        ("python_raises.py", "zero_on_alloc", "raised NotImplementedError: too large"),
+    ],
+)
+def test_evidence_says_what_to_mend(mutant: str, check: str, words: str):
+    """The message names the place and the mistake, so that nobody needs a debugger."""
+    (answer,) = conformance.run(from_file(MUTANTS / mutant), [check])
+
+    assert answer.evidence is not None
+    assert re.search(words, answer.evidence.message)
