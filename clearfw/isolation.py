@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
+import fcntl
 import json
 import os
 import resource
@@ -82,7 +83,7 @@ class Child:
 def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
     """Begin WORK in a child process that has DEADLINE_S seconds; no failure of the child is raised here."""
     # Files in memory and no pipes: nobody has to read them for the child to go on.
-    told, faults = os.memfd_create("told"), os.memfd_create("faults")
+    told, faults = _open("told"), _open("faults")
     with warnings.catch_warnings():
         # From 3.12 on a fork beside threads is warned of: the child runs this one thread to its end, and never execs.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -90,6 +91,14 @@ def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
     if pid == 0:
         _work(work, told, faults)
     return Child(pid, os.pidfd_open(pid), told, faults, time.monotonic() + deadline_s, deadline_s)
+
+
+def _open(name: str) -> int:
+    """Return a file in memory whose descriptor is none of the standard streams', even where those are closed."""
+    low = os.memfd_create(name)
+    descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(low)
+    return descriptor
 
 
 def run(work: Callable[[Tell], None], deadline_s: float) -> Outcome:

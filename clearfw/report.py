@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -83,7 +83,9 @@ def _table(run: SceneRun) -> Table:
     table = _grid()
     if len(_orders(run)) > 1:
         _numbers(table, "order")
-    table.add_column("strategy", overflow="fold")
+    # Where the table is narrow a stack breaks between its names, never within one.
+    words = (word for result in run.results for word in _strategy(result).split())
+    table.add_column("strategy", overflow="fold", min_width=max(map(len, words), default=0))
     table.add_column("primitive", overflow="fold")
     return table
 
@@ -99,15 +101,13 @@ def _named(run: SceneRun, order: int | None, strategy: str, primitive: str) -> l
 
 def _throughput(run: SceneRun) -> Table:
     table = _table(run)
-    _numbers(table, "GB/s", "speed-up", "95 %", "of roof")
-    counted = _counted(run)
-    _numbers(table, *counted)
+    _numbers(table, "GB/s", "speed-up", "95 %", "roof")
+    _numbers(table, "kmaps", "walks")
     for order in _orders(run):
         for result in _ranked(run, order):
             named = _named(run, order, _strategy(result), _primitive(result))
-            counts = [f"{count(result):,}" if result.counters else "" for count in counted.values()]
             style = "dim" if result.peer or result.interpreted else None
-            table.add_row(*named, *_speeds(result), *counts, style=style)
+            table.add_row(*named, *_speeds(result), *_counts(result), style=style)
         roofline = next((one for one in run.rooflines if one.order in (order, None)), None)
         if roofline:
             named = _named(run, order, "(roofline)", roofline.primitive)
@@ -116,13 +116,9 @@ def _throughput(run: SceneRun) -> Table:
     return table
 
 
-def _counted(run: SceneRun) -> dict[str, Callable[[Result], int]]:
-    """Return the counts that tell anything here, by the name of their column."""
-    columns: dict[str, Callable[[Result], int]] = {
-        "kmaps": lambda result: result.counters.kmaps if result.counters else 0,
-        "walks": lambda result: result.counters.page_walks if result.counters else 0,
-    }
-    return {name: count for name, count in columns.items() if any(map(count, run.results))}
+def _counts(result: Result) -> list[str]:
+    counters = result.counters
+    return [f"{counters.kmaps:,}", f"{counters.page_walks:,}"] if counters else ["", ""]
 
 
 def _ranked(run: SceneRun, order: int | None) -> list[Result]:

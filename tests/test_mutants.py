@@ -100,7 +100,6 @@ def test_a_mutant_says_what_is_wrong_with_it(mutant: Mutant):
 
     assert mutant.killer in CHECKS
     assert len(second.split()) > 2
-    assert second[0].isupper() or "()" in second or "_" in second
 
 
 @pytest.mark.parametrize("name", registry.default().strategies)

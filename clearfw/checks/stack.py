@@ -101,7 +101,10 @@ def _together(subject: Subject, machine: Machine) -> None:
     "there before (Arora's proposals of 2022: clear_page_make_coherent())."
 )
 def visible_on_return(subject: Subject) -> None:
-    """With a non-temporal primitive the core refuses a return without the fence; stores of its own face a litmus test."""
+    """With a non-temporal primitive the core refuses a return without the fence; stores of its own face a litmus test.
+
+    That test can find a missing fence, and never prove that there is one.
+    """
     nontemporal = [one["name"] for one in _core.primitives() if one["nontemporal"] and one["supported"]]
     if not nontemporal:
         subject.remark("this CPU has no non-temporal primitive: nothing here could be out of order")
