@@ -101,7 +101,7 @@ def _named(run: SceneRun, order: int | None, strategy: str, primitive: str) -> l
 
 def _throughput(run: SceneRun) -> Table:
     table = _table(run)
-    _numbers(table, "GB/s", "speed-up", "95 %", "roof")
+    _numbers(table, "GB/s", "ratio", "95 %", "roof")
     _numbers(table, "kmaps", "walks")
     for order in _orders(run):
         for result in _ranked(run, order):
@@ -178,7 +178,7 @@ def _ns(ns: float) -> str:
 def _notes(run: SceneRun) -> Iterator[str]:
     baseline = next((result.baseline for result in run.results if result.baseline), None)
     if baseline:
-        yield "speed-up: over {} with {}, the median of rounds; 95 %: its interval.".format(*baseline)
+        yield "ratio: over {} with {}, the median of rounds; 95 %: its interval.".format(*baseline)
     yield from _about_rounds(run)
     yield from _about_modes(run)
     yield from _about_counts(run)

@@ -17,7 +17,7 @@ SOURCE = re.compile(r"\((?:[\w/.]+\.[ch](?::\w+)?, 7\.3\b|.*\b20\d\d\b|our stack
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_why(name: str):
+def test_why(name: str) -> None:
     """A check has one sentence of why, with the place it comes from, and a docstring of what it does."""
     why = CHECKS[name].why
 
@@ -27,13 +27,13 @@ def test_why(name: str):
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_points(name: str):
+def test_points(name: str) -> None:
     """A check is about init points that there are."""
     assert CHECKS[name].points
     assert CHECKS[name].points <= {"alloc", "free", "vmalloc"}
 
 
-def test_names():
+def test_names() -> None:
     """Every check is registered under the name of its function, and no two share one."""
     asked = [one.ask for one in CHECKS.values()]
 
@@ -41,14 +41,14 @@ def test_names():
     assert len(set(asked)) == len(asked)
 
 
-def test_every_file_of_checks_is_imported():
+def test_every_file_of_checks_is_imported() -> None:
     """A file beside the others registers its checks without being asked for by name."""
     files = {module.name for module in pkgutil.iter_modules(checks.__path__)}
 
     assert files == {*checks.__all__, "machines"}
 
 
-def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch):
+def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between them the checks boot every KASAN mode, page size and option, with HIGHMEM and without."""
     booted: set[str] = set()
 

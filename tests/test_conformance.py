@@ -21,21 +21,23 @@ PER_PAGE = registry.default().strategies["per_page"]
 VMALLOC = registry.default().strategies["vmalloc_runs"]
 
 
-def ask(monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Any = PER_PAGE) -> Answer:
+def ask(
+    monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Any = PER_PAGE
+) -> Answer:
     """Return the answer to a check of one's own."""
     monkeypatch.setitem(conformance._CHECKS, "own", Check("own", "why", frozenset({"alloc"}), question))
     (answer,) = conformance.run(strategy, ["own"], deadline_s=10)
     return answer
 
 
-def test_a_check_that_finds_nothing_passes(monkeypatch: pytest.MonkeyPatch):
+def test_a_check_that_finds_nothing_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No finding and no remark: passed, and no evidence."""
     answer = ask(monkeypatch, lambda subject: None)
 
     assert (answer.status, answer.passed, answer.evidence) == ("pass", True, None)
 
 
-def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch):
+def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a check raises comes back with the machine, the init point and the block it was at."""
 
     def question(subject: Subject) -> None:
@@ -58,7 +60,7 @@ def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch):
     )
 
 
-def test_a_remark_is_no_failure(monkeypatch: pytest.MonkeyPatch):
+def test_a_remark_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is worth knowing and not wrong stands beside a pass."""
     answer = ask(monkeypatch, lambda subject: subject.remark("slow", npages=3))
 
@@ -66,7 +68,7 @@ def test_a_remark_is_no_failure(monkeypatch: pytest.MonkeyPatch):
     assert answer.evidence == Evidence(message="slow", npages=3)
 
 
-def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch):
+def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """The evidence of an end is what the check was about to do."""
 
     def question(subject: Subject) -> None:
@@ -81,7 +83,7 @@ def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch):
     )
 
 
-def test_what_is_not_served_is_not_asked():
+def test_what_is_not_served_is_not_asked() -> None:
     """A strategy for vmalloc is not asked about allocations, and is none the worse for it."""
     answers = list(conformance.run(VMALLOC, ["zero_on_alloc", "vmalloc_whole"]))
 
@@ -90,21 +92,21 @@ def test_what_is_not_served_is_not_asked():
     assert answers[0].evidence == Evidence(message="it does not serve alloc")
 
 
-def test_answers_come_in_the_order_asked():
+def test_answers_come_in_the_order_asked() -> None:
     """Whatever runs beside whatever, the answers keep the order of the names."""
     names = ["visible_on_return", "kmaps_as_few_as_pages", "claims_something"]
 
     assert [answer.check.name for answer in conformance.run(PER_PAGE, names, workers=3)] == names
 
 
-def test_all_checks_are_the_default():
+def test_all_checks_are_the_default() -> None:
     """No names are all names; a name that is none is told with what there is."""
     assert conformance.known(()) == tuple(conformance.checks())
     with pytest.raises(UnknownCheckError, match="zero_on_aloc"):
         conformance.known(["zero_on_aloc"])
 
 
-def test_points():
+def test_points() -> None:
     """A strategy serves the init points that its file implements."""
     from clearfw.config import Config
 
@@ -112,7 +114,7 @@ def test_points():
     assert conformance.points(VMALLOC, Config()) == {"vmalloc"}
 
 
-def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.MonkeyPatch):
+def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A strategy that clears nothing leaves garbage, at every init point, on memory that was never written to."""
 
     def question(subject: Subject) -> None:
@@ -126,7 +128,7 @@ def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.Mo
     assert answer.evidence.byte == conformance.GARBAGE
 
 
-def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch):
+def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the core says of a strategy names that strategy, and not the stack it was tested in."""
 
     def question(subject: Subject) -> None:
@@ -150,12 +152,16 @@ def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch):
         ("vmalloc_virt_to_page.c", "vmalloc_scattered", r"virt_to_page\(\) of any vmalloc address"),
         ("endless_recursion.c", "zero_on_alloc", "past the end of the stack: a recursion without an end?"),
         ("marks_struct_page.c", "arguments_untouched", "changed private of the struct page of pfn 0x"),
-        ("skips_last_page.c", "zero_on_alloc", "left byte 0x9e at offset 0x0 of pfn 0x.*, page 0 of 1: not zero"),
+        (
+            "skips_last_page.c",
+            "zero_on_alloc",
+            "left byte 0x9e at offset 0x0 of pfn 0x.*, page 0 of 1: not zero",
+        ),
         ("one_page_too_many.c", "nothing_else_touched", "page 1 after the end of its block"),
         ("python_raises.py", "zero_on_alloc", "raised NotImplementedError: too large"),
     ],
 )
-def test_evidence_says_what_to_mend(mutant: str, check: str, words: str):
+def test_evidence_says_what_to_mend(mutant: str, check: str, words: str) -> None:
     """The message names the place and the mistake, so that nobody needs a debugger."""
     (answer,) = conformance.run(from_file(MUTANTS / mutant), [check])
 

@@ -96,7 +96,7 @@ def close_everything(tell: Tell) -> None:
         (close_everything, "ended the process with exit status|raised OSError"),
     ],
 )
-def test_an_end_is_told(work: Callable[[Tell], None], end: str):
+def test_an_end_is_told(work: Callable[[Tell], None], end: str) -> None:
     """However the child ends, the parent learns how, and has no child and no descriptor more than before."""
     before = open_files()
 
@@ -107,7 +107,7 @@ def test_an_end_is_told(work: Callable[[Tell], None], end: str):
     assert not has_children()
 
 
-def test_an_endless_loop_ends():
+def test_an_endless_loop_ends() -> None:
     """At the deadline the child is killed, and the parent told so."""
 
     def loop(tell: Tell) -> None:
@@ -122,7 +122,7 @@ def test_an_endless_loop_ends():
     assert not has_children()
 
 
-def test_what_is_told_before_the_end_is_heard():
+def test_what_is_told_before_the_end_is_heard() -> None:
     """A crash takes nothing back of what was told."""
 
     def work(tell: Tell) -> None:
@@ -133,14 +133,14 @@ def test_what_is_told_before_the_end_is_heard():
     assert isolation.run(work, DEADLINE_S).told == ({"at": 1}, {"at": 2})
 
 
-def test_work_done_is_no_end():
+def test_work_done_is_no_end() -> None:
     """Work that comes to its end leaves nothing to say of it."""
     outcome = isolation.run(lambda tell: tell({"heard": True}), DEADLINE_S)
 
     assert outcome == isolation.Outcome(({"heard": True},), "")
 
 
-def test_output_goes_nowhere(capfd: pytest.CaptureFixture[str]):
+def test_output_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
     """What the child prints is not mixed with the parent's own output."""
 
     def work(tell: Tell) -> None:
@@ -151,7 +151,7 @@ def test_output_goes_nowhere(capfd: pytest.CaptureFixture[str]):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_forked_process_is_killed(tmp_path: Path):
+def test_a_forked_process_is_killed(tmp_path: Path) -> None:
     """A process that the child left behind does not outlive it."""
     note = tmp_path / "pid"
 
@@ -179,7 +179,7 @@ def ended(pid: int) -> bool:
     return False
 
 
-def test_children_run_at_the_same_time():
+def test_children_run_at_the_same_time() -> None:
     """A child that waits for another, begun after it, sees it."""
     reader, writer = os.pipe()
     first = isolation.start(lambda tell: tell({"read": os.read(reader, 1).decode()}), DEADLINE_S)

@@ -33,7 +33,9 @@ class Mutant:
         return cls(path, match[1], match[2] or "")
 
 
-MUTANTS = [Mutant.read(path) for path in sorted((Path(__file__).parent / "mutants").iterdir()) if path.is_file()]
+MUTANTS = [
+    Mutant.read(path) for path in sorted((Path(__file__).parent / "mutants").iterdir()) if path.is_file()
+]
 ONLY = [mutant for mutant in MUTANTS if mutant.how == ", only"]
 KILLED = [mutant for mutant in MUTANTS if not mutant.how]
 SHOWN = [mutant for mutant in MUTANTS if mutant not in ONLY + KILLED]
@@ -52,7 +54,7 @@ def say_enough(answer: conformance.Answer) -> None:
 
 
 @named(KILLED)
-def test_killed(mutant: Mutant):
+def test_killed(mutant: Mutant) -> None:
     """The check it names finds it out, and says what and where."""
     (answer,) = conformance.run(from_file(mutant.path), [mutant.killer])
 
@@ -61,16 +63,18 @@ def test_killed(mutant: Mutant):
 
 
 @named(ONLY)
-def test_killed_by_no_other(mutant: Mutant):
+def test_killed_by_no_other(mutant: Mutant) -> None:
     """The check it names finds it out, and every other lets it pass: so that check is needed."""
-    failed = {answer.check.name: answer for answer in conformance.run(from_file(mutant.path)) if not answer.passed}
+    failed = {
+        answer.check.name: answer for answer in conformance.run(from_file(mutant.path)) if not answer.passed
+    }
 
     assert set(failed) == {mutant.killer}
     say_enough(failed[mutant.killer])
 
 
 @named(SHOWN)
-def test_killed_or_said_that_it_cannot_be(mutant: Mutant):
+def test_killed_or_said_that_it_cannot_be(mutant: Mutant) -> None:
     """The check it names finds it out, or says that this CPU does not show it."""
     for _ in range(TRIES):
         (answer,) = conformance.run(from_file(mutant.path), [mutant.killer])
@@ -81,12 +85,12 @@ def test_killed_or_said_that_it_cannot_be(mutant: Mutant):
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_every_check_is_needed(name: str):
+def test_every_check_is_needed(name: str) -> None:
     """There is a mutant that no other check would find out."""
     assert [mutant.path.name for mutant in ONLY if mutant.killer == name]
 
 
-def test_there_are_enough_mutants():
+def test_there_are_enough_mutants() -> None:
     """At least forty, in C and in Python, each under a name of its own."""
     assert len(MUTANTS) >= 40
     assert {mutant.path.suffix for mutant in MUTANTS} == {".c", ".py"}
@@ -94,7 +98,7 @@ def test_there_are_enough_mutants():
 
 
 @named(MUTANTS)
-def test_a_mutant_says_what_is_wrong_with_it(mutant: Mutant):
+def test_a_mutant_says_what_is_wrong_with_it(mutant: Mutant) -> None:
     """The check exists, and a sentence tells of the mistake."""
     second = mutant.path.read_text().splitlines()[1].strip(' "*')
 
@@ -103,7 +107,7 @@ def test_a_mutant_says_what_is_wrong_with_it(mutant: Mutant):
 
 
 @pytest.mark.parametrize("name", registry.default().strategies)
-def test_shipped(name: str):
+def test_shipped(name: str) -> None:
     """A shipped strategy passes every check on every configuration."""
     answers = conformance.run(registry.default().strategies[name])
 

@@ -181,12 +181,12 @@ def test_the_baseline_has_no_interval_over_itself(result: Make, scene_run: Run) 
     assert re.search(r"^batched +stosb +12.34 +2.00 +1.90-2.10 +50% +0 +0$", printed, re.MULTILINE)
 
 
-def test_without_a_baseline_there_is_no_speed_up(result: Make, scene_run: Run) -> None:
-    """A speed-up over nothing is left blank."""
+def test_without_a_baseline_there_is_no_ratio(result: Make, scene_run: Run) -> None:
+    """A ratio over nothing is left blank."""
     printed = text(report.scene(scene_run(result(baseline=None, ratio=None))))
 
     assert re.search(r"^batched +stosb +12.34 +50% +0 +0$", printed, re.MULTILINE)
-    assert "speed-up: over" not in printed
+    assert "ratio: over" not in printed
 
 
 def test_two_modes_are_shown_as_two(result: Make, scene_run: Run) -> None:

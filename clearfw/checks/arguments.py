@@ -20,8 +20,8 @@ _FIELDS = ("flags", "pfn", "virtual", "private", "order", "kasan_tag", "zone", "
 
 
 @check(
-    "numpages is an int, and nothing says that it is a power of two or more than nothing: a loop that counts otherwise "
-    "breaks with its next caller (mm/page_alloc.c:kernel_init_pages, 7.3)."
+    "numpages is an int, and nothing says that it is a power of two or more than nothing: a loop that "
+    "counts otherwise breaks with its next caller (mm/page_alloc.c:kernel_init_pages, 7.3)."
 )
 def any_count(subject: Subject) -> None:
     """Runs of 0, 1, 3, 5, 7, 17 and 100 pages, given to the init point as they are."""
@@ -43,8 +43,8 @@ def _run(subject: Subject, machine: Machine, point: str, npages: int) -> None:
 
 
 @check(
-    "The struct pages are the allocator's, which reads their flags, tags and links again on its way back, and a list "
-    "of pages is its caller's (mm/page_alloc.c:post_alloc_hook, 7.3)."
+    "The struct pages are the allocator's, which reads their flags, tags and links again on its way back, "
+    "and a list of pages is its caller's (mm/page_alloc.c:post_alloc_hook, 7.3)."
 )
 def arguments_untouched(subject: Subject) -> None:
     """Every field of every struct page, and the list of a bulk, before and after."""
@@ -66,7 +66,9 @@ def _list(subject: Subject, machine: Machine, point: str) -> None:
     # What was passed on changes places; nothing comes or goes.
     if sorted(pfn or -1 for pfn in after) != pfns:
         shown = ", ".join("NULL" if pfn is None else f"{pfn:#x}" for pfn in after)
-        raise subject.found(f"changed the list of pages it was given, which is now {shown}: it is its caller's")
+        raise subject.found(
+            f"changed the list of pages it was given, which is now {shown}: it is its caller's"
+        )
 
 
 def _compare(subject: Subject, before: bytes, after: bytes) -> None:
@@ -76,7 +78,7 @@ def _compare(subject: Subject, before: bytes, after: bytes) -> None:
     pfn, (old, new) = next((pfn, pair) for pfn, pair in enumerate(pages) if pair[0] != pair[1])
     field = next(index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
     raise subject.found(
-        f"changed {_FIELDS[field]} of the struct page of pfn {pfn:#x} from {old[field]:#x} to {new[field]:#x}: "
-        "struct pages are the allocator's",
+        f"changed {_FIELDS[field]} of the struct page of pfn {pfn:#x} from {old[field]:#x} to "
+        f"{new[field]:#x}: struct pages are the allocator's",
         pfn=pfn,
     )

@@ -30,7 +30,8 @@ def look(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
     where, offset, byte = dirty
     left = "left" if byte == GARBAGE else "wrote"
     raise subject.found(
-        f"{left} byte {byte:#04x} at offset {offset:#x} of pfn {where:#x}, page {where - pfn} of {npages}: not zero",
+        f"{left} byte {byte:#04x} at offset {offset:#x} of pfn {where:#x}, page {where - pfn} of {npages}: "
+        "not zero",
         pfn=where,
         offset=offset,
         byte=byte,
@@ -70,8 +71,8 @@ def zero_on_alloc(subject: Subject) -> None:
 
 
 @check(
-    "With init_on_free nothing clears again on allocation, __GFP_ZERO or not: what a free leaves dirty, the next "
-    "owner reads (mm/page_alloc.c:__free_pages_prepare, 7.3).",
+    "With init_on_free nothing clears again on allocation, __GFP_ZERO or not: what a free leaves dirty, the"
+    " next owner reads (mm/page_alloc.c:__free_pages_prepare, 7.3).",
     "free",
 )
 def zero_on_free(subject: Subject) -> None:
@@ -83,8 +84,8 @@ def zero_on_free(subject: Subject) -> None:
 
 
 @check(
-    "__GFP_ZERO asks for one block what init_on_alloc asks for all, and with __GFP_SKIP_KASAN or in HIGHMEM not even "
-    "HW_TAGS clears it with its tags (mm/page_alloc.c:post_alloc_hook, 7.3).",
+    "__GFP_ZERO asks for one block what init_on_alloc asks for all, and with __GFP_SKIP_KASAN or in HIGHMEM"
+    " not even HW_TAGS clears it with its tags (mm/page_alloc.c:post_alloc_hook, 7.3).",
     "alloc",
 )
 def zero_on_gfp_zero(subject: Subject) -> None:
@@ -104,7 +105,8 @@ def _gfps(config: str, kasan: str) -> list[str]:
 
 
 @check(
-    "alloc_pages_bulk() and a list free clear pages that lie anywhere (mm/page_alloc.c:alloc_pages_bulk_noprof, 7.3).",
+    "alloc_pages_bulk() and a list free clear pages that lie anywhere "
+    "(mm/page_alloc.c:alloc_pages_bulk_noprof, 7.3).",
 )
 def zero_in_bulk(subject: Subject) -> None:
     """Lists of 1, 2, 100 and 513 order-0 pages, no two of them neighbours, allocated and freed."""
@@ -130,8 +132,8 @@ def _bulk(subject: Subject, machine: Machine, count: int, point: str) -> None:
 
 
 @check(
-    "A 1 GiB hugetlb page is one init of 262,144 pages, and a byte count in an int or unsigned int ends at 2 or 4 GiB "
-    "(mm/page_alloc.c:alloc_contig_frozen_range, 7.3).",
+    "A 1 GiB hugetlb page is one init of 262,144 pages, and a byte count in an int or unsigned int ends at "
+    "2 or 4 GiB (mm/page_alloc.c:alloc_contig_frozen_range, 7.3).",
     "alloc",
 )
 def zero_beyond_4_gib(subject: Subject) -> None:
@@ -152,4 +154,6 @@ def zero_beyond_4_gib(subject: Subject) -> None:
 def _count(subject: Subject, cleared: int, wanted: int) -> None:
     # Stores of a strategy's own are not counted: then the real pages have to speak.
     if cleared and cleared != wanted:
-        raise subject.found(f"cleared {cleared:,} pages of {wanted:,}: a byte count too narrow?", npages=wanted)
+        raise subject.found(
+            f"cleared {cleared:,} pages of {wanted:,}: a byte count too narrow?", npages=wanted
+        )

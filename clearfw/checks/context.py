@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 @check(
-    "Allocation may be atomic, and the bulk allocator holds a spinlock: no might_sleep(), no cond_resched(), no "
-    "allocation inside an init point (v2 of the batching patch dropped its cond_resched() for this, 2026)."
+    "Allocation may be atomic, and the bulk allocator holds a spinlock: no might_sleep(), no "
+    "cond_resched(), no allocation inside an init point (v2 of the batching patch dropped its "
+    "cond_resched() for this, 2026)."
 )
 def atomic_context(subject: Subject) -> None:
     """Blocks and lists in both zones: the core counts what may sleep, and refuses what allocates."""
@@ -36,7 +37,8 @@ def _look_for_sleep(subject: Subject, machine: Machine) -> None:
     counters = machine.counters
     if counters.sleeps:
         raise subject.found(
-            f"called might_sleep() or cond_resched() {counters.sleeps} times: here the caller may hold a spinlock"
+            f"called might_sleep() or cond_resched() {counters.sleeps} times: here the caller may hold a "
+            "spinlock"
         )
     if counters.warnings:
         raise subject.found(f"WARN_ON() fired {counters.warnings} times")
@@ -51,6 +53,6 @@ def _remark_on_longest(subject: Subject) -> None:
         nbytes = machine.counters.longest_clear * machine.config.page_size
     if nbytes > LONGEST_CLEAR:
         subject.remark(
-            f"clears {nbytes >> 20} MiB in one call with pages of 64 KiB, over the {LONGEST_CLEAR >> 20} MiB of "
-            "PROCESS_PAGES_NON_PREEMPT_BATCH: nothing interrupts it"
+            f"clears {nbytes >> 20} MiB in one call with pages of 64 KiB, over the {LONGEST_CLEAR >> 20} "
+            "MiB of PROCESS_PAGES_NON_PREEMPT_BATCH: nothing interrupts it"
         )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @check(
-    "A HIGHMEM page has no address before kmap_local_page() and none after kunmap_local(), of which the newest comes "
-    "first and 16 are the most (mm/highmem.c, 7.3)."
+    "A HIGHMEM page has no address before kmap_local_page() and none after kunmap_local(), of which the "
+    "newest comes first and 16 are the most (mm/highmem.c, 7.3)."
 )
 def highmem_mapped(subject: Subject) -> None:
     """Blocks of both zones, with slots that really map and unmap."""
@@ -29,8 +29,9 @@ def highmem_mapped(subject: Subject) -> None:
 
 
 @check(
-    "The decision is CONFIG_HIGHMEM's, at compile time: on such a kernel lowmem too is mapped page by page, and a "
-    "mapping that is not needed costs nothing (include/linux/highmem.h:clear_highpage_kasan_tagged, 7.3).",
+    "The decision is CONFIG_HIGHMEM's, at compile time: on such a kernel lowmem too is mapped page by page,"
+    " and a mapping that is not needed costs nothing (include/linux/highmem.h:clear_highpage_kasan_tagged, "
+    "7.3).",
     "alloc",
 )
 def kmaps_as_few_as_pages(subject: Subject) -> None:

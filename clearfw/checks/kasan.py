@@ -38,15 +38,16 @@ class _watched:  # noqa: N801  it reads as a with statement
         report = self.machine.kasan_report
         shadow, pfn = (report["memory_tag"], report["pfn"]) if report else (0, None)
         raise self.subject.found(
-            f"memset() of memory that KASAN does not let through (shadow or tag {shadow:#04x}) was reported, and so did "
-            "not write: guard it with kasan_disable_current() and kasan_enable_current(), and kasan_reset_tag()",
+            f"memset() of memory that KASAN does not let through (shadow or tag {shadow:#04x}) was "
+            "reported, and so did not write: guard it with kasan_disable_current() and "
+            "kasan_enable_current(), and kasan_reset_tag()",
             pfn=pfn,
         ) from None
 
 
 @check(
-    "On free KASAN poisons before the clear, and s390's clear_page() is a memset() that KASAN checks: unguarded it is "
-    "reported, and does not write (mm/kasan/shadow.c:memset, 7.3)."
+    "On free KASAN poisons before the clear, and s390's clear_page() is a memset() that KASAN checks: "
+    "unguarded it is reported, and does not write (mm/kasan/shadow.c:memset, 7.3)."
 )
 def kasan_generic_quiet(subject: Subject) -> None:
     """Allocations and frees under the generic mode: no report, and all zero."""
@@ -54,8 +55,8 @@ def kasan_generic_quiet(subject: Subject) -> None:
 
 
 @check(
-    "page_address() carries the tag of the last owner, and memory the tag of nobody: kasan_reset_tag() before it is "
-    "used (include/linux/highmem.h:clear_highpage_kasan_tagged, 7.3).",
+    "page_address() carries the tag of the last owner, and memory the tag of nobody: kasan_reset_tag() "
+    "before it is used (include/linux/highmem.h:clear_highpage_kasan_tagged, 7.3).",
     "alloc",
     "free",
     "vmalloc",
@@ -66,7 +67,9 @@ def kasan_tag_reset(subject: Subject) -> None:
         if subject.points() & {"alloc", "free"}:
             _walk(subject, kasan)
     if "vmalloc" in subject.points():
-        with subject.boot("memory=8M kasan=sw_tags vmalloc_init=always init_on_alloc=1 backing=base") as machine:
+        with subject.boot(
+            "memory=8M kasan=sw_tags vmalloc_init=always init_on_alloc=1 backing=base"
+        ) as machine:
             subject.at(point="vmalloc", npages=3)
             with machine.vmalloc(3 * machine.config.page_size), _watched(subject, machine):
                 pass

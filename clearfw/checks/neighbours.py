@@ -22,7 +22,9 @@ def look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> No
         touched = machine.first_not(GARBAGE, start, count)
         if touched is not None:
             where, offset, byte = touched
-            side = f"{where - end + 1} after the end" if where >= end else f"{pfn - where} before the beginning"
+            side = (
+                f"{where - end + 1} after the end" if where >= end else f"{pfn - where} before the beginning"
+            )
             raise subject.found(
                 f"wrote byte {byte:#04x} at offset {offset:#x} of pfn {where:#x}: page {side} of its block",
                 pfn=where,
@@ -32,8 +34,8 @@ def look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> No
 
 
 @check(
-    "Behind and before a block lies somebody else's memory, and behind the last page of a zone another zone, or "
-    "nothing: no check stands between (mm/page_alloc.c:clear_highpages_kasan_tagged, 7.3)."
+    "Behind and before a block lies somebody else's memory, and behind the last page of a zone another "
+    "zone, or nothing: no check stands between (mm/page_alloc.c:clear_highpages_kasan_tagged, 7.3)."
 )
 def nothing_else_touched(subject: Subject) -> None:
     """Blocks with garbage on both sides, both zones watched to their last byte; then all of memory, block by block."""
@@ -76,7 +78,8 @@ def _all_memory(subject: Subject, machine: Machine, order: int) -> None:
         if wrong is not None:
             pfn = block.pfn + wrong // machine.config.page_size
             raise subject.found(
-                f"wrote at offset {wrong % machine.config.page_size:#x} of pfn {pfn:#x}, which somebody else had",
+                f"wrote at offset {wrong % machine.config.page_size:#x} of pfn {pfn:#x}, which somebody "
+                "else had",
                 pfn=pfn,
                 offset=wrong % machine.config.page_size,
             )

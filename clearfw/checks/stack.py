@@ -20,7 +20,9 @@ _CONTROL_NS = 250_000_000
 _PATIENCE = 8
 
 
-@check("What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it twice (our stacks).")
+@check(
+    "What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it twice (our stacks)."
+)
 def passed_on_untouched(subject: Subject) -> None:
     """Whatever the witness below is asked for holds its garbage whole."""
     for kasan in ("off", "hw_tags"):
@@ -61,7 +63,9 @@ def claims_something(subject: Subject) -> None:
     raise subject.found("passed on every block and every area, with and without HIGHMEM and KASAN")
 
 
-@check("Allocation runs on every CPU at once: a strategy keeps no state that is not the task's (mm/page_alloc.c, 7.3).")
+@check(
+    "Allocation runs on every CPU at once: a strategy keeps no state that is not the task's (mm/page_alloc.c, 7.3)."
+)
 def two_threads(subject: Subject) -> None:
     """Two threads allocate, dirty and free at the same time, and each looks at every byte."""
     for config in machines.both():
@@ -97,8 +101,8 @@ def _together(subject: Subject, machine: Machine) -> None:
 
 
 @check(
-    "Non-temporal stores are weakly ordered: without a fence before the init point returns, another CPU may read what was "
-    "there before (Arora's proposals of 2022: clear_page_make_coherent())."
+    "Non-temporal stores are weakly ordered: without a fence before the init point returns, another CPU may"
+    " read what was there before (Arora's proposals of 2022: clear_page_make_coherent())."
 )
 def visible_on_return(subject: Subject) -> None:
     """With a non-temporal primitive the core refuses a return without the fence; stores of its own face a litmus test.
@@ -127,8 +131,8 @@ def _litmus(subject: Subject, unfenced: str) -> None:
         rounds, shown = machine.litmus("alloc", 1, _CONTROL_NS, unfenced)
         if shown is None:
             subject.remark(
-                f"this CPU showed no unfenced store late in {rounds:,} rounds of a litmus test: stores that are not "
-                "the core's went untested"
+                f"this CPU showed no unfenced store late in {rounds:,} rounds of a litmus test: stores that"
+                " are not the core's went untested"
             )
             return
         patience_ns = min(4 * _CONTROL_NS, _PATIENCE * (time.monotonic_ns() - began))

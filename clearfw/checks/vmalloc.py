@@ -26,8 +26,8 @@ def _area(subject: Subject, machine: Machine, nbytes: int, *, huge: bool = False
             dirty = machine.first_not(0, pfn, 1)
             if dirty is not None:
                 raise subject.found(
-                    f"left offset {dirty[1]:#x} of page {index} of {area.npages} dirty (pfn {pfn:#x}), in an area of "
-                    f"{nbytes:,} bytes: every page counts whole, wherever it lies",
+                    f"left offset {dirty[1]:#x} of page {index} of {area.npages} dirty (pfn {pfn:#x}), in "
+                    f"an area of {nbytes:,} bytes: every page counts whole, wherever it lies",
                     pfn=pfn,
                     offset=dirty[1],
                     byte=dirty[2],
@@ -50,8 +50,8 @@ def _look_between(subject: Subject, machine: Machine, pfns: list[int]) -> None:
 
 
 @check(
-    "init_vmalloc_pages() is given the size as asked for and clears the last page whole: size >> PAGE_SHIFT pages are "
-    "one too few (mm/kasan/hw_tags.c:init_vmalloc_pages, 7.3).",
+    "init_vmalloc_pages() is given the size as asked for and clears the last page whole: size >> PAGE_SHIFT"
+    " pages are one too few (mm/kasan/hw_tags.c:init_vmalloc_pages, 7.3).",
     "vmalloc",
 )
 def vmalloc_whole(subject: Subject) -> None:
@@ -68,8 +68,9 @@ def vmalloc_whole(subject: Subject) -> None:
 
 
 @check(
-    "vmalloc pages lie anywhere, in runs of all lengths, some under one huge leaf: the direct map and virt_to_page() "
-    "know nothing of them (mm/vmalloc.c:vm_area_alloc_pages, 7.3; Mark Rutland's fix 6c2f761dad78, 2023).",
+    "vmalloc pages lie anywhere, in runs of all lengths, some under one huge leaf: the direct map and "
+    "virt_to_page() know nothing of them (mm/vmalloc.c:vm_area_alloc_pages, 7.3; Mark Rutland's fix "
+    "6c2f761dad78, 2023).",
     "vmalloc",
 )
 def vmalloc_scattered(subject: Subject) -> None:
