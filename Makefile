@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # What an install takes in, and so what makes it again when it changes; editable, Python files are seen as they are.
-NATIVE := pyproject.toml clearfw/_core.pyx \
+NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard clearfw/binding/*) \
 	$(wildcard clearfw/csrc/* clearfw/include/clearfw/* plugins/clearfw_plugins/*.c)
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 

@@ -124,7 +124,7 @@ class _Frame(NativeStrategy):
 
 
 def framed(strategy: Strategy) -> list[Strategy]:
-    """Return the stack to test STRATEGY in: above it what dirties all it will be asked for, below it what it passes on to."""
+    """Return the stack to test STRATEGY in: above it what dirties memory, below it what it passes on to."""
     above = _Frame("garbage", Path(__file__), "dirties what is to be cleared")
     below = _Frame("witness", Path(__file__), "sees what was passed on")
     return [above, strategy, below]

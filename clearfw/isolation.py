@@ -64,8 +64,8 @@ class Child:
         finally:
             if not in_time:  # or interrupted: Ctrl-C does not reach another session
                 _kill_session(self.pid)
-        # Before it is reaped, while its number is still its own: a strategy that forked left children behind, and they
-        # hold on to the machine's memory.
+        # Before it is reaped, while its number is still its own: a strategy that forked left children behind,
+        # and they hold on to the machine's memory.
         os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT)
         _kill_session(self.pid)
         _, status = os.waitpid(self.pid, 0)
@@ -81,11 +81,11 @@ class Child:
 
 
 def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
-    """Begin WORK in a child process that has DEADLINE_S seconds; no failure of the child is raised here."""
+    """Begin WORK in a child process that has DEADLINE_S seconds; no failure of it is raised here."""
     # Files in memory and no pipes: nobody has to read them for the child to go on.
     told, faults = _open("told"), _open("faults")
     with warnings.catch_warnings():
-        # From 3.12 on a fork beside threads is warned of: the child runs this one thread to its end, and never execs.
+        # From 3.12 on a fork beside threads is warned of: the child runs this one to its end.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clearfw import checks, conformance, registry
 from clearfw.config import Config
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from clearfw.machine import Machine
+
 CHECKS = conformance.checks()
-# Where a reason may come from: a file of the kernel with its version, a patch and its year, or our own stacks.
+# Where a reason may come from: a file of the kernel with its version, a patch and its year, our own stacks.
 SOURCE = re.compile(r"\((?:[\w/.]+\.[ch](?::\w+)?, 7\.3\b|.*\b20\d\d\b|our stacks\)).*")
 
 
@@ -52,7 +58,7 @@ def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between them the checks boot every KASAN mode, page size and option, with HIGHMEM and without."""
     booted: set[str] = set()
 
-    def boot(subject: conformance.Subject, cmdline: str):
+    def boot(subject: conformance.Subject, cmdline: str) -> AbstractContextManager[Machine]:
         booted.add(cmdline)
         return real(subject, cmdline)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,13 +16,15 @@ from clearfw.strategies import from_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clearfw.strategies import Strategy
+
 MUTANTS = Path(__file__).parent / "mutants"
 PER_PAGE = registry.default().strategies["per_page"]
 VMALLOC = registry.default().strategies["vmalloc_runs"]
 
 
 def ask(
-    monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Any = PER_PAGE
+    monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Strategy = PER_PAGE
 ) -> Answer:
     """Return the answer to a check of one's own."""
     monkeypatch.setitem(conformance._CHECKS, "own", Check("own", "why", frozenset({"alloc"}), question))
@@ -43,7 +45,8 @@ def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     def question(subject: Subject) -> None:
         with subject.boot("memory=1M backing=base"):
             subject.at(point="alloc", order=2, npages=4)
-            raise subject.found("wrong", pfn=7, offset=8, byte=9)
+            message = "wrong"
+            raise subject.found(message, pfn=7, offset=8, byte=9)
 
     answer = ask(monkeypatch, question)
 
@@ -115,12 +118,13 @@ def test_points() -> None:
 
 
 def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A strategy that clears nothing leaves garbage, at every init point, on memory that was never written to."""
+    """A strategy that clears nothing leaves garbage, even in memory that was never written to."""
 
     def question(subject: Subject) -> None:
         with subject.boot("memory=1M init_on_alloc=1 backing=base") as machine:
-            subject.at(byte=machine.first_not(0, machine.alloc_pages(0).pfn, 1)[2])
-            raise subject.found("so")
+            dirty = machine.first_not(0, machine.alloc_pages(0).pfn, 1)
+            assert dirty
+            raise subject.found(str(dirty), byte=dirty[2])
 
     answer = ask(monkeypatch, question, from_file(MUTANTS / "claims_without_clearing.c"))
 

@@ -26,7 +26,7 @@ DEADLINE_S = 20.0
 
 def open_files() -> set[str]:
     """Return this process's descriptors."""
-    return set(os.listdir("/proc/self/fd"))
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def has_children() -> bool:

@@ -1,4 +1,4 @@
-"""The checks against strategies that are wrong, one mistake each, and against the shipped ones, which are not."""
+"""The checks against strategies that are wrong, one mistake each, and against the shipped ones."""
 
 from __future__ import annotations
 

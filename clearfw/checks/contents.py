@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ORDERS = range(_core.MAX_ORDER + 1)
 GFP = "GFP_HIGHUSER"
 
+# Where an unsigned int of bytes is 0; and an int, which went below it at half of that, is 0 as well.
+_ORDER_OF_4_GIB = 20
+
 # What a caller may add to __GFP_ZERO, and where it may be allocating from.
 _GFPS = ("GFP_KERNEL", "GFP_ATOMIC", "GFP_HIGHUSER")
 _MODIFIERS = ("", "|__GFP_COMP", "|__GFP_ZEROTAGS", "|__GFP_SKIP_KASAN", "|__GFP_SKIP_ZERO")
@@ -89,7 +92,7 @@ def zero_on_free(subject: Subject) -> None:
     "alloc",
 )
 def zero_on_gfp_zero(subject: Subject) -> None:
-    """__GFP_ZERO with what else a caller gives, init_on_alloc off, without KASAN and where KASAN may clear itself."""
+    """__GFP_ZERO with what else a caller gives, without KASAN and where KASAN may clear by itself."""
     for kasan in ("off", "hw_tags"):
         for config in machines.both(kasan=kasan):
             with subject.boot(config) as machine:
@@ -98,7 +101,7 @@ def zero_on_gfp_zero(subject: Subject) -> None:
 
 
 def _gfps(config: str, kasan: str) -> list[str]:
-    # Lowmem of a HIGHMEM machine is what highmem_mapped is about; and under HW_TAGS __GFP_SKIP_ZERO means what it says.
+    # Lowmem of a HIGHMEM machine is highmem_mapped's; and under HW_TAGS __GFP_SKIP_ZERO means what it says.
     zones = ("GFP_HIGHUSER",) if "highmem" in config else _GFPS
     modifiers = [one for one in _MODIFIERS if (kasan, one) != ("hw_tags", "|__GFP_SKIP_ZERO")]
     return [f"{zone}|__GFP_ZERO{modifier}" for zone in zones for modifier in modifiers]
@@ -137,18 +140,15 @@ def _bulk(subject: Subject, machine: Machine, count: int, point: str) -> None:
     "alloc",
 )
 def zero_beyond_4_gib(subject: Subject) -> None:
-    """Blocks of 2 and 4 GiB, on few real pages mapped again and again: so what counts is how much was cleared."""
+    """A block of 4 GiB, on few real pages mapped again and again: so how much was cleared is counted."""
     with subject.boot("memory=5G alias=2M init_on_alloc=1 backing=base") as machine:
-        for order in (20,):
-            subject.at(point="alloc", order=order, npages=1 << order)
-            machine.reset_counters()
-            pages = machine.alloc_contig(order)
-            counters = machine.counters
-            cleared = counters.cleared_pages + counters.memset_bytes // machine.config.page_size
-            if not _core.take_witness()["asked"]:
-                _count(subject, cleared, 1 << order)
-                look(subject, machine, 0, 512)
-            pages.free()
+        subject.at(point="alloc", order=_ORDER_OF_4_GIB, npages=1 << _ORDER_OF_4_GIB)
+        machine.alloc_contig(_ORDER_OF_4_GIB)
+        counters = machine.counters
+        cleared = counters.cleared_pages + counters.memset_bytes // machine.config.page_size
+        if not _core.take_witness()["asked"]:
+            _count(subject, cleared, 1 << _ORDER_OF_4_GIB)
+            look(subject, machine, 0, 512)
 
 
 def _count(subject: Subject, cleared: int, wanted: int) -> None:

@@ -80,7 +80,7 @@ def kasan_tag_reset(subject: Subject) -> None:
     "(include/linux/kasan.h:kasan_enable_current, 7.3)."
 )
 def kasan_depth_balanced(subject: Subject) -> None:
-    """Every way out of the strategy, lists among them: the core refuses one that returns with another depth."""
+    """Blocks and lists: the core refuses a strategy that returns with another depth."""
     for config in machines.both(kasan="generic"):
         for point, option in machines.OPTIONS.items():
             with subject.boot(f"{config} {option}") as machine:

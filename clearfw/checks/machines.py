@@ -17,7 +17,8 @@ def lowmem(page_size: str = "4K", kasan: str = "off") -> str:
 def highmem(page_size: str = "4K", kasan: str = "off", kmap: str = "priced") -> str:
     """Return the command line of a machine with HIGHMEM.
 
-    With kmap=strict a slot really maps and unmaps, which takes 4 us a page; priced, only what was never mapped faults.
+    With kmap=strict a slot really maps and unmaps, at 4 us a page; priced, it is what was never mapped that
+    faults.
     """
     return f"memory={_HIGHMEM[page_size]} page_size={page_size} kasan={kasan} kmap={kmap} backing=base"
 

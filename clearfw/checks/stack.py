@@ -1,4 +1,4 @@
-"""In a stack, and on several CPUs: claim what was cleared, pass on what was not, and see to it that others see it."""
+"""In a stack, and on several CPUs: claim what was cleared, pass on what was not, let others see it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from clearfw.conformance import Subject
     from clearfw.machine import Machine
 
-# How long to wait for this CPU to show an unfenced store late, and how much longer a strategy's are waited for.
+# How long to wait for this CPU to show an unfenced store late, and how many times longer for a strategy's.
 _CONTROL_NS = 250_000_000
 _PATIENCE = 8
 
 
 @check(
-    "What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it twice (our stacks)."
+    "What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it "
+    "twice (our stacks)."
 )
 def passed_on_untouched(subject: Subject) -> None:
     """Whatever the witness below is asked for holds its garbage whole."""
@@ -64,7 +65,8 @@ def claims_something(subject: Subject) -> None:
 
 
 @check(
-    "Allocation runs on every CPU at once: a strategy keeps no state that is not the task's (mm/page_alloc.c, 7.3)."
+    "Allocation runs on every CPU at once: a strategy keeps no state that is not the task's "
+    "(mm/page_alloc.c, 7.3)."
 )
 def two_threads(subject: Subject) -> None:
     """Two threads allocate, dirty and free at the same time, and each looks at every byte."""
@@ -105,7 +107,7 @@ def _together(subject: Subject, machine: Machine) -> None:
     " read what was there before (Arora's proposals of 2022: clear_page_make_coherent())."
 )
 def visible_on_return(subject: Subject) -> None:
-    """With a non-temporal primitive the core refuses a return without the fence; stores of its own face a litmus test.
+    """The core refuses a return without the fence; a strategy's own stores face a litmus test.
 
     That test can find a missing fence, and never prove that there is one.
     """

@@ -55,7 +55,7 @@ def _look_between(subject: Subject, machine: Machine, pfns: list[int]) -> None:
     "vmalloc",
 )
 def vmalloc_whole(subject: Subject) -> None:
-    """Areas of a byte, a page, a page and a byte, and two pages but a byte; every page size, both zones, every KASAN."""
+    """Areas of a byte, a page, a page and a byte, and two pages but a byte, on every kind of machine."""
     small = "memory={} page_size={} kasan=hw_tags " + _KERNEL + " backing=base"
     configs = [small.format(*one) for one in (("1M", "4K"), ("4M highmem=2M", "16K"), ("8M", "64K"))]
     configs += [f"memory=1M kasan={kasan} {_ALWAYS} backing=base" for kasan in ("off", "generic")]
@@ -74,7 +74,7 @@ def vmalloc_whole(subject: Subject) -> None:
     "vmalloc",
 )
 def vmalloc_scattered(subject: Subject) -> None:
-    """Areas of single pages, of runs of 1, 2, 4 and more, and of PMD-sized leaves with small pages behind them."""
+    """Areas of single pages, of runs of all lengths, and of PMD-sized leaves with small pages behind them."""
     config = f"memory=8M kasan=hw_tags {_KERNEL} backing=base"
     with subject.boot(config) as machine, _core.Arena(machine, 1 << 20) as arena:
         arena.fragment(1)
