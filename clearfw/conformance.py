@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,11 @@ class Check:
     why: str
     points: frozenset[str]
     ask: Callable[[Subject], None]
+
+    @property
+    def asks(self) -> str:
+        """What it does, in the words of the function that does it."""
+        return (inspect.getdoc(self.ask) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 @attrs.frozen

@@ -94,7 +94,7 @@ def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
 
 
 def _open(name: str) -> int:
-    """Return a file in memory whose descriptor is none of the standard streams', even where those are closed."""
+    """Return a file in memory whose descriptor is no standard stream's, even where those are closed."""
     low = os.memfd_create(name)
     descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(low)

@@ -75,17 +75,23 @@ def table(verdict: Verdict) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_style="bold", title_justify="left"
-    )
-    grid.title = verdict.strategy
-    for column in ("check", "answer", "remark"):
-        grid.add_column(column, no_wrap=column != "remark")
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column(verdict.strategy, no_wrap=True)
+    grid.add_column("", no_wrap=True)
+    grid.add_column("what was asked, or found")
     for answer in verdict.answers:
-        grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), sentence(answer))
+        if answer.status != conformance.NOT_ASKED:
+            said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
+            grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), said)
     failures = [answer for answer in verdict.answers if not answer.passed]
     # One mistake as a rule fails several checks: the first few explain it.
-    return Group(grid, *(Text(explanation(answer, verdict.given) + "\n") for answer in failures[:_EXPLAINED]))
+    explained = (Text("\n" + explanation(answer, verdict.given)) for answer in failures[:_EXPLAINED])
+    return Group(grid, Text(_not_asked(verdict), "dim"), *explained, Text(""))
+
+
+def _not_asked(verdict: Verdict) -> str:
+    names = [answer.check.name for answer in verdict.answers if answer.status == conformance.NOT_ASKED]
+    return f"not asked, for init points it does not serve: {', '.join(names)}" if names else ""
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

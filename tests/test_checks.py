@@ -1,4 +1,4 @@
-"""The checks as a list: each is a question with a reason."""
+"""The checks as a list, each a question with a reason; and what the core has for them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import pytest
 
 from clearfw import checks, conformance, registry
 from clearfw.config import Config
+from clearfw.machine import Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from clearfw.machine import Machine
+    from clearfw.strategies import NativeStrategy
 
 CHECKS = conformance.checks()
 # Where a reason may come from: a file of the kernel with its version, a patch and its year, our own stacks.
@@ -78,3 +80,73 @@ def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
             ]
             assert {page_size for page_size, _ in walked} == {4096, 16384, 65536}
             assert {kasan for _, kasan in walked} == {"off", "generic", "sw_tags", "hw_tags"}
+
+
+@pytest.fixture
+def cleared() -> Iterator[Machine]:
+    """Boot a machine whose pages hold 0x11, with `per_page`."""
+    with Machine.boot("memory=1M backing=base", stack="per_page") as machine:
+        machine.fill(0x11)
+        yield machine
+
+
+@pytest.mark.parametrize("point", ["alloc", "free"])
+@pytest.mark.parametrize("npages", [0, 1, 5])
+def test_an_init_point_can_be_asked_for_any_pages(cleared: Machine, point: str, npages: int) -> None:
+    """What a check asks of an init point clears those pages, and no other, allocated or not."""
+    cleared.init_pages(point, 8, npages)
+
+    assert cleared.first_not(0, 8, npages) is None
+    assert cleared.first_not(0x11, 0, 8) is None
+    assert cleared.first_not(0x11, 8 + npages) is None
+
+
+def test_an_init_point_can_be_asked_for_a_list(cleared: Machine) -> None:
+    """A list of pages is cleared, and comes back as the strategy left it."""
+    assert cleared.init_bulk("free", [3, 1, 7]) == [3, 1, 7]
+    for pfn in range(9):
+        assert (cleared.first_not(0, pfn, 1) is None) == (pfn in {1, 3, 7})
+
+
+def test_pages_there_are_not_are_refused(cleared: Machine) -> None:
+    """Neither pages past the end nor a point that has no pages is asked for."""
+    with pytest.raises(IndexError, match="pfn 0xff and 2 pages"):
+        cleared.init_pages("alloc", 255, 2)
+    with pytest.raises(IndexError, match="pfn 0x100"):
+        cleared.init_bulk("alloc", [0, 256])
+    with pytest.raises(ValueError, match="x not in tuple"):
+        cleared.init_pages("vmalloc", 0, 1)
+
+
+def test_struct_pages_show_what_changes(cleared: Machine) -> None:
+    """The copy of mem_map is that of now: an allocation shows in it, and clearing does not."""
+    before = cleared.struct_pages()
+    cleared.init_pages("alloc", 0, 16)
+    unchanged = cleared.struct_pages()
+    with cleared.alloc_pages():
+        allocated = cleared.struct_pages()
+
+    assert len(before) == 32 * cleared.nr_pages
+    assert unchanged == before
+    assert allocated != before
+
+
+def test_a_litmus_of_ordinary_stores_sees_nothing(cleared: Machine) -> None:
+    """Two threads pass messages for as long as they are given, and `rep stosb` is never seen late."""
+    rounds, late = cleared.litmus("alloc", 1, 20_000_000)
+
+    assert rounds > 0
+    assert late is None
+
+
+def test_a_litmus_sees_what_is_not_cleared(c_strategy: Callable[..., NativeStrategy]) -> None:
+    """Pages left dirty are seen in the first round."""
+    liar = c_strategy(
+        "liar",
+        "static bool f(struct page *page, int n) { (void)page; (void)n; return true; }",
+        ".init_on_alloc = f",
+    )
+    with Machine.boot("memory=1M backing=base", stack=[liar]) as machine:
+        machine.fill(0x11)
+
+        assert machine.litmus("alloc", 1, 1_000_000_000) == (1, 4088)

@@ -138,10 +138,12 @@ def test_a_stack_changes_under_threads_that_ask_it(boot: Boot, noting: Noting) -
                 pages.fill(DIRT)
 
     def swap() -> None:
-        for _ in range(100):
-            machine.register(noting)
-            machine.unregister("noting")
-        done.set()
+        try:
+            for _ in range(100):
+                machine.register(noting)
+                machine.unregister("noting")
+        finally:
+            done.set()
 
     in_threads([allocate, allocate, swap])
 

@@ -45,7 +45,7 @@ def _look_for_sleep(subject: Subject, machine: Machine) -> None:
 
 
 def _remark_on_longest(subject: Subject) -> None:
-    """One primitive call may be one instruction, which nothing interrupts; what is cleared is no worse for it."""
+    """One call may be one instruction, which nothing interrupts: not wrong, and worth knowing."""
     with subject.boot(f"{machines.lowmem('64K')} init_on_alloc=1") as machine:
         order = ORDERS[-1]
         subject.at(point="alloc", order=order, npages=1 << order)

@@ -38,7 +38,7 @@ def look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> No
     "zone, or nothing: no check stands between (mm/page_alloc.c:clear_highpages_kasan_tagged, 7.3)."
 )
 def nothing_else_touched(subject: Subject) -> None:
-    """Blocks with garbage on both sides, all of memory watched; then all of memory in blocks, each with an owner."""
+    """Blocks with garbage on both sides, all of memory watched; then memory full of blocks with owners."""
     for config in (*machines.both(), "memory=4M page_size=64K backing=base"):
         for point, option in machines.OPTIONS.items():
             with subject.boot(f"{config} {option}") as machine:
