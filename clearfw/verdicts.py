@@ -83,10 +83,17 @@ def table(verdict: Verdict) -> RenderableType:
         if answer.status != conformance.NOT_ASKED:
             said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
             grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), said)
-    failures = [answer for answer in verdict.answers if not answer.passed]
-    # One mistake as a rule fails several checks: the first few explain it.
-    explained = (Text("\n" + explanation(answer, verdict.given)) for answer in failures[:_EXPLAINED])
+    explained = (Text("\n" + explanation(answer, verdict.given)) for answer in _telling(verdict))
     return Group(grid, Text(_not_asked(verdict), "dim"), *explained, Text(""))
+
+
+def _telling(verdict: Verdict) -> list[Answer]:
+    """Return the failures worth explaining: one mistake fails several checks, and most say the same of it."""
+    by_kind: dict[str, Answer] = {}
+    for answer in verdict.answers:
+        if not answer.passed:
+            by_kind.setdefault(" ".join(sentence(answer).split()[:2]), answer)
+    return list(by_kind.values())[:_EXPLAINED]
 
 
 def _not_asked(verdict: Verdict) -> str:
