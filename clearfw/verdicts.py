@@ -10,11 +10,11 @@ import attrs
 from clearfw import conformance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.console import RenderableType
 
-    from clearfw.conformance import Answer
+    from clearfw.conformance import Answer, Check
 
 SCHEMA = "clearfw.check/1"
 _EXPLAINED = 3
@@ -99,6 +99,13 @@ def _telling(verdict: Verdict) -> list[Answer]:
 def _not_asked(verdict: Verdict) -> str:
     names = [answer.check.name for answer in verdict.answers if answer.status == conformance.NOT_ASKED]
     return f"not asked, for init points it does not serve: {', '.join(names)}" if names else ""
+
+
+def catalogue(checks: Iterable[Check]) -> str:
+    """Return every check with its reason, as the Markdown that docs/reference/checks.md holds."""
+    return "\n".join(
+        f"- `{one.name}` ({', '.join(sorted(one.points))}): {one.asks}\n  {one.why}\n" for one in checks
+    )
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
