@@ -135,7 +135,10 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
         tell(_DONE)
         os._exit(0)
     except BaseException as error:  # noqa: BLE001  a strategy may raise anything, and this process ends here
-        os.write(faults, f"raised {type(error).__name__}: {error}".encode())
+        # It may even have closed what we tell through.
+        with contextlib.suppress(OSError):
+            os.write(faults, f"raised {type(error).__name__}: {error}".encode())
+    finally:
         os._exit(1)
 
 

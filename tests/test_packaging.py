@@ -83,7 +83,7 @@ def sources() -> set[str]:
         for package in (ROOT / "clearfw", PLUGINS)
         for path in package.rglob("*")
         if path.is_file()
-        and not {"csrc", "__pycache__", "prebuilt"} & set(path.parts)
+        and not {"binding", "csrc", "__pycache__", "prebuilt"} & set(path.parts)
         and path.suffix != ".pyx"
     }
 

@@ -1,5 +1,6 @@
 """Verdicts: sentences, tables and JSON from answers."""
 
+import io
 from pathlib import Path
 
 import attrs
@@ -33,9 +34,10 @@ def answers(*statuses: str) -> tuple[Answer, ...]:
 
 def printed(verdict: Verdict) -> str:
     """Return the table as a wide terminal has it."""
-    console = Console(width=200, record=True, quiet=True)
-    console.print(verdicts.table(verdict))
-    return console.export_text()
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(verdicts.table(verdict))
+    return captured.get()
 
 
 def test_an_explanation_says_what_where_why_and_how_to_see_it_again() -> None:
