@@ -1,5 +1,6 @@
 """Page-clearing strategies on a real page allocator with the kernel's semantics."""
 
+from clearfw._core import HugetlbPool
 from clearfw.config import Config
 from clearfw.errors import ClearfwError
 from clearfw.gfp import Gfp
@@ -12,6 +13,7 @@ __all__ = [
     "Config",
     "Counters",
     "Gfp",
+    "HugetlbPool",
     "Machine",
     "NativeStrategy",
     "PythonStrategy",

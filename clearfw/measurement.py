@@ -139,7 +139,9 @@ class _Session:
                 counted = self.count(variant)
             except UnclaimedError as error:
                 point = self.plan.workload.point
-                reason = f"it claims nothing at the {point} init point here (zone {error.zone})"
+                # An area has pages of any zone.
+                where = "" if point == "vmalloc" else f" (zone {error.zone})"
+                reason = f"it claims nothing at the {point} init point here{where}"
                 self.skipped.append(Skipped(label, reason))
                 return
             own = not any(one.clear_calls for one in counted.values())

@@ -112,8 +112,12 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     """Return the one line at the end."""
     failed = [verdict.strategy for verdict in verdicts if not verdict.passed]
     asked = sum(answer.status != conformance.NOT_ASKED for verdict in verdicts for answer in verdict.answers)
-    said = f"{len(verdicts)} strategies, {asked} checks asked"
+    said = f"{_counted(len(verdicts), 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
     return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -66,11 +66,14 @@ def free_and_look(subject: Subject, machine: Machine, orders: Iterable[int]) -> 
     "alloc",
 )
 def zero_on_alloc(subject: Subject) -> None:
-    """Every order, with every page size, in lowmem and in HIGHMEM."""
+    """Every order, with every page size, in lowmem and in HIGHMEM, on small and on huge pages of the host."""
     for page_size in machines.PAGE_SIZES:
         for config in machines.both(page_size):
             with subject.boot(f"{config} init_on_alloc=1") as machine:
                 alloc_and_look(subject, machine, ORDERS)
+    with subject.boot(f"{machines.HUGE} init_on_alloc=1") as machine:
+        machine.populate()
+        alloc_and_look(subject, machine, ORDERS)
 
 
 @check(
@@ -79,11 +82,14 @@ def zero_on_alloc(subject: Subject) -> None:
     "free",
 )
 def zero_on_free(subject: Subject) -> None:
-    """Every order, with every page size, in lowmem and in HIGHMEM."""
+    """Every order, with every page size, in lowmem and in HIGHMEM, on small and on huge pages of the host."""
     for page_size in machines.PAGE_SIZES:
         for config in machines.both(page_size):
             with subject.boot(f"{config} init_on_free=1") as machine:
                 free_and_look(subject, machine, ORDERS)
+    with subject.boot(f"{machines.HUGE} init_on_free=1") as machine:
+        machine.populate()
+        free_and_look(subject, machine, ORDERS)
 
 
 @check(

@@ -6,6 +6,8 @@ from __future__ import annotations
 _LOWMEM = {"4K": "8M", "16K": "32M", "64K": "128M"}
 _HIGHMEM = {"4K": "16M highmem=8M", "16K": "64M highmem=32M", "64K": "256M highmem=128M"}
 PAGE_SIZES = tuple(_LOWMEM)
+# The best backing that the host has: hugetlb where there is a pool, else transparent huge pages.
+HUGE = f"memory={_LOWMEM['4K']} backing=auto"
 OPTIONS = {"alloc": "init_on_alloc=1", "free": "init_on_free=1"}
 
 
