@@ -65,9 +65,12 @@ def test_killed(mutant: Mutant) -> None:
 @named(ONLY)
 def test_killed_by_no_other(mutant: Mutant) -> None:
     """The check it names finds it out, and every other lets it pass: so that check is needed."""
-    failed = {
-        answer.check.name: answer for answer in conformance.run(from_file(mutant.path)) if not answer.passed
-    }
+    # A race shows only when the threads meet: on a busy machine, in one of some runs.
+    for _ in range(TRIES if mutant.killer == "two_threads" else 1):
+        answers = conformance.run(from_file(mutant.path))
+        failed = {answer.check.name: answer for answer in answers if not answer.passed}
+        if failed:
+            break
 
     assert set(failed) == {mutant.killer}
     say_enough(failed[mutant.killer])

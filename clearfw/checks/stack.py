@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _CONTROL_NS = 250_000_000
 _PATIENCE = 8
 
+# Of each thread on each machine: enough to overlap where there are two processors, and often where there is one.
+_TURNS = 100
+
 
 @check(
     "What is passed on is cleared by the next in the stack: to clear it and pass it on is to clear it "
@@ -84,9 +87,10 @@ def _together(subject: Subject, machine: Machine) -> None:
     def work() -> None:
         barrier.wait()
         try:
-            for turn in range(40):
-                # Long enough that they overlap: the lock of the interpreter is let go.
-                pages = machine.alloc_pages(7 + turn % 3, GFP)
+            for turn in range(_TURNS):
+                # Large blocks: the lock of the interpreter is let go, and even on one processor some clear is
+                # interrupted by another.
+                pages = machine.alloc_pages(_core.MAX_ORDER - turn % 2, GFP)
                 look(subject, machine, pages.pfn, pages.npages)
                 pages.fill(GARBAGE)
                 pages.free()
