@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CONTROL_NS = 250_000_000
 _PATIENCE = 8
 
-# Of each thread on each machine: enough to overlap where there are two processors, and often where there is one.
+# Of each thread on each machine: the threads meet at once on two processors, and as a rule on one.
 _TURNS = 100
 
 
