@@ -210,7 +210,8 @@ struct share {
 	struct page **pages;
 	uint64_t nr;
 	uint64_t allocated, freed;
-	struct gate *gate;
+	struct gate *gate; /* NULL: the calling thread does it */
+	int thread;
 	int status;
 	struct clearfw_error error; /* the thread's CPU is gone when it is looked at */
 	uint64_t alloc_start, alloc_end, free_start, free_end;
@@ -233,11 +234,27 @@ static int run_hot(struct share *share)
 	return 0;
 }
 
+static int no_cpu(struct clearfw_error *error)
+{
+	errno = ENOMEM;
+	return clearfw_fail(error, CLEARFW_ESYS, "a thread's page lists");
+}
+
+/* All that is not to be timed, and then until all are there. False: it was called off. */
+static bool get_ready(struct share *share)
+{
+	if (!share->gate)
+		return true;
+	gate_settle(share->thread);
+	share->status = this_cpu(share->machine) ? 0 : no_cpu(&share->error);
+	return gate_wait(share->gate) && !share->status;
+}
+
 static void *alloc_share(void *context)
 {
 	struct share *share = context;
 
-	if (share->gate && !gate_wait(share->gate))
+	if (!get_ready(share))
 		return NULL;
 	share->alloc_start = clock_ns();
 	share->status = share->pass->hot ? run_hot(share)
@@ -255,7 +272,7 @@ static void *free_share(void *context)
 
 	if (share->pass->hot)
 		return NULL;
-	if (share->gate && !gate_wait(share->gate))
+	if (!get_ready(share))
 		return NULL;
 	share->free_start = clock_ns();
 	share->status = free_blocks(share->machine, share->pass, share->pages, share->allocated, &share->freed);
@@ -286,6 +303,7 @@ static int run_threads(struct share *shares, int threads, void *(*run)(void *))
 
 	while (started < threads && !error) {
 		shares[started].gate = &gate;
+		shares[started].thread = started;
 		error = core_pthread_create(&thread[started], run, &shares[started]);
 		started += !error;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gate.h"
 
+#include <sched.h>
+
 bool gate_wait(struct gate *gate)
 {
 	bool open;
@@ -21,4 +23,19 @@ void gate_call_off(struct gate *gate)
 	gate->called_off = true;
 	pthread_cond_broadcast(&gate->opened);
 	pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_settle(int thread)
+{
+	cpu_set_t allowed, mine;
+	int nth;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return;
+	nth = thread % CPU_COUNT(&allowed);
+	CPU_ZERO(&mine);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && nth-- == 0)
+			CPU_SET(cpu, &mine);
+	sched_setaffinity(0, sizeof(mine), &mine);
 }

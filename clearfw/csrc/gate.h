@@ -15,6 +15,12 @@ struct gate {
 
 #define GATE_INIT(threads) { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, (threads), false }
 
+/*
+ * Moves the calling thread to a processor of its own, as far as they go round: left to itself the scheduler
+ * starts new threads on one, for milliseconds.
+ */
+void gate_settle(int thread);
+
 /* Returns when the last thread is there; false: it was called off. */
 bool gate_wait(struct gate *gate);
 void gate_call_off(struct gate *gate);

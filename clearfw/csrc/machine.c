@@ -182,9 +182,11 @@ void machine_set_primitive(struct machine *machine, const struct clearfw_primiti
 
 uint64_t machine_nr_free(struct machine *machine)
 {
-	uint64_t nr_free = machine->zone[ZONE_NORMAL].nr_free + machine->zone[ZONE_HIGHMEM].nr_free;
+	uint64_t nr_free;
 
+	/* Under the lock, so that a thread that ends does not move its pages between the two readings. */
 	pthread_mutex_lock(&machine->lock);
+	nr_free = machine->zone[ZONE_NORMAL].nr_free + machine->zone[ZONE_HIGHMEM].nr_free;
 	for (struct cpu *cpu = machine->cpus; cpu; cpu = cpu->next)
 		nr_free += cpu->pcp[ZONE_NORMAL].count + cpu->pcp[ZONE_HIGHMEM].count;
 	pthread_mutex_unlock(&machine->lock);
