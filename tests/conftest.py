@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import warnings
 from typing import TYPE_CHECKING
 
 import attrs
 import hypothesis
 import pytest
+from commands import Command, Done
 
 from clearfw import kernel
+from clearfw.cli import group
 from clearfw.hookspecs import hookimpl
 from clearfw.machine import Counters, Machine
 from clearfw.results import Result, Roofline, SceneRun
@@ -151,3 +155,22 @@ def scene_run() -> Callable[..., SceneRun]:
         interrupted=False,
     )
     return lambda *results, **changes: attrs.evolve(one, results=results, **changes)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Run the command line in this process, and leave the process as it was."""
+    allowed = os.sched_getaffinity(0)
+    broken_pipe = signal.getsignal(signal.SIGPIPE)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("CLEARFW_PLUGINS", raising=False)
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        status = group.run([str(one) for one in arguments])
+        os.sched_setaffinity(0, allowed)
+        return Done(status, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGPIPE, broken_pipe)
