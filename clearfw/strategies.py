@@ -217,6 +217,12 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
+def points(strategy: Strategy, config: Config) -> frozenset[str]:
+    """Return the init points that STRATEGY serves on a machine of CONFIG; raises what loading it raises."""
+    plugin = strategy.plugin(config)
+    return frozenset(point for point, hook in INIT_HOOKS.items() if hasattr(plugin, hook))
+
+
 def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...]:
     """Return the strategies of a stack such as "batched+mine.c", first asked first.
 

@@ -11,6 +11,7 @@ from clearfw.strategies import as_strategy, from_file, from_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clearfw.review import Check
     from clearfw.strategies import Strategy
 
 __all__ = ["StrategyConformance"]
@@ -35,7 +36,7 @@ class StrategyConformance:
             setattr(cls, f"test_{name}", _test_of(one))
 
 
-def _test_of(one: conformance.Check) -> Callable[[StrategyConformance], None]:
+def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
     def test(self: StrategyConformance) -> None:
         import pytest
 

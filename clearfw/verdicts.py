@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from clearfw.conformance import Answer, Check
+    from clearfw.conformance import Answer
+    from clearfw.review import Check
 
 SCHEMA = "clearfw.check/1"
 _EXPLAINED = 3

@@ -12,6 +12,7 @@ import pytest
 from clearfw import checks, conformance, registry
 from clearfw.config import Config
 from clearfw.machine import Machine
+from clearfw.review import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,15 +61,15 @@ def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between them the checks boot every KASAN mode, page size and option, with HIGHMEM and without."""
     booted: set[str] = set()
 
-    def boot(subject: conformance.Subject, cmdline: str) -> AbstractContextManager[Machine]:
+    def boot(subject: Subject, cmdline: str) -> AbstractContextManager[Machine]:
         booted.add(cmdline)
         return real(subject, cmdline)
 
-    real = conformance.Subject.boot
-    monkeypatch.setattr(conformance.Subject, "boot", boot)
+    real = Subject.boot
+    monkeypatch.setattr(Subject, "boot", boot)
     per_page = registry.default().strategies["per_page"]
     for name in ("zero_on_alloc", "zero_on_free", "kasan_generic_quiet", "kasan_tag_reset"):
-        CHECKS[name].ask(conformance.Subject(per_page, lambda message: None))
+        CHECKS[name].ask(Subject(per_page, lambda message: None))
 
     configs = [Config.parse(cmdline) for cmdline in booted]
     for highmem in (False, True):

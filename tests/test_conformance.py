@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearfw import conformance, registry
-from clearfw.conformance import Answer, Check, Evidence, Subject
 from clearfw.errors import UnknownCheckError
-from clearfw.strategies import from_file
+from clearfw.review import CHECKS, GARBAGE, Check, Evidence, Subject
+from clearfw.strategies import from_file, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clearfw.conformance import Answer
     from clearfw.strategies import Strategy
 
 MUTANTS = Path(__file__).parent / "mutants"
@@ -27,7 +28,7 @@ def ask(
     monkeypatch: pytest.MonkeyPatch, question: Callable[[Subject], None], strategy: Strategy = PER_PAGE
 ) -> Answer:
     """Return the answer to a check of one's own."""
-    monkeypatch.setitem(conformance._CHECKS, "own", Check("own", "why", frozenset({"alloc"}), question))
+    monkeypatch.setitem(CHECKS, "own", Check("own", "why", frozenset({"alloc"}), question))
     (answer,) = conformance.run(strategy, ["own"], deadline_s=10)
     return answer
 
@@ -113,8 +114,8 @@ def test_points() -> None:
     """A strategy serves the init points that its file implements."""
     from clearfw.config import Config
 
-    assert conformance.points(PER_PAGE, Config()) == {"alloc", "free"}
-    assert conformance.points(VMALLOC, Config()) == {"vmalloc"}
+    assert points(PER_PAGE, Config()) == {"alloc", "free"}
+    assert points(VMALLOC, Config()) == {"vmalloc"}
 
 
 def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +130,7 @@ def test_all_that_a_strategy_is_asked_to_clear_is_garbage(monkeypatch: pytest.Mo
     answer = ask(monkeypatch, question, from_file(MUTANTS / "claims_without_clearing.c"))
 
     assert answer.evidence is not None
-    assert answer.evidence.byte == conformance.GARBAGE
+    assert answer.evidence.byte == GARBAGE
 
 
 def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

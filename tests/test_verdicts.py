@@ -7,7 +7,8 @@ import attrs
 from rich.console import Console
 
 from clearfw import conformance, verdicts
-from clearfw.conformance import FAIL, NOT_ASKED, PASS, Answer, Evidence
+from clearfw.conformance import FAIL, NOT_ASKED, PASS, Answer
+from clearfw.review import Evidence
 from clearfw.verdicts import Verdict
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"

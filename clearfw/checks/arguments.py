@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from clearfw.checks import machines
 from clearfw.checks.contents import look
 from clearfw.checks.neighbours import look_around
-from clearfw.conformance import GARBAGE, check
+from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 # struct page of clearfw/abi.h, field by field; private shares its place with lru.
 _STRUCT_PAGE = struct.Struct("<IIQQBBBBi")

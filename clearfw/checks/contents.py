@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from clearfw import _core
 from clearfw.checks import machines
-from clearfw.conformance import GARBAGE, check
+from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 ORDERS = range(_core.MAX_ORDER + 1)
 GFP = "GFP_HIGHUSER"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
 from clearfw.checks.contents import GFP, ORDERS
-from clearfw.conformance import LONGEST_CLEAR, check
+from clearfw.review import LONGEST_CLEAR, check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 
 @check(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from clearfw import _core
 from clearfw.checks import machines
 from clearfw.checks.contents import alloc_and_look, free_and_look
-from clearfw.conformance import check
+from clearfw.review import check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
+    from clearfw.review import Subject
 
 
 @check(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
 from clearfw.checks.contents import GFP, ORDERS, alloc_and_look, free_and_look
-from clearfw.conformance import check
+from clearfw.review import check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 
 def _walk(subject: Subject, kasan: str) -> None:

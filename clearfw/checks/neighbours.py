@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
 from clearfw.checks.contents import GFP
-from clearfw.conformance import GARBAGE, check
+from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 _OWNED = 0x55
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from clearfw import _core
 from clearfw.checks import machines
 from clearfw.checks.contents import GFP, look
-from clearfw.conformance import GARBAGE, check
+from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 # How long to wait for this CPU to show an unfenced store late, and how many times longer for a strategy's.
 _CONTROL_NS = 250_000_000

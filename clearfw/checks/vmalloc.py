@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from clearfw import _core
 from clearfw.checks import machines
-from clearfw.conformance import GARBAGE, check
+from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
-    from clearfw.conformance import Subject
     from clearfw.machine import Machine
+    from clearfw.review import Subject
 
 # As the kernel has it, and then what if it cleared every area.
 _KERNEL = "kasan.vmalloc=off init_on_alloc=1"

@@ -3,6 +3,7 @@
 
 #include "garbage.h"
 #include "machine.h"
+#include "machines.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -91,9 +92,18 @@ static int describe_block(char *line, size_t room, const struct garbage_asked *a
 	return 0;
 }
 
+/* This thread's CPU, unless the machine it was last on is gone. */
+static struct cpu *live_cpu(void)
+{
+	for (struct machine *machine = machines_first(); machine; machine = machine->next)
+		if (machine->id == current_cpu.machine_id)
+			return current_cpu.cpu;
+	return NULL;
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-	struct cpu *cpu = current_cpu.cpu;
+	struct cpu *cpu = live_cpu();
 	char line[512];
 	size_t n;
 
@@ -102,11 +112,12 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		n = (size_t)snprintf(line, sizeof(line),
 				     "used an address with a KASAN tag still in it: kasan_reset_tag() it first");
 	else
-		n = (size_t)snprintf(line, sizeof(line), "%s address %#zx: ", what_was_done(context),
-				     (size_t)info->si_addr);
+		n = (size_t)snprintf(line, sizeof(line), "%s address %#zx%s", what_was_done(context),
+				     (size_t)info->si_addr, cpu ? ": " : "");
 	if (info->si_code != SI_KERNEL && cpu)
 		n += (size_t)describe_address(line + n, sizeof(line) - n, cpu, info->si_addr);
-	n += (size_t)describe_block(line + n, sizeof(line) - n, &garbage_asked);
+	if (cpu)
+		n += (size_t)describe_block(line + n, sizeof(line) - n, &garbage_asked);
 	n += (size_t)snprintf(line + n, sizeof(line) - n, "; %s\n", signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
 	if (write(report_fd, line, n) < 0)
 		_exit(128 + signal);
