@@ -36,7 +36,7 @@ class Answer:
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong: what was not asked is not wrong."""
-        return self.status != "FAIL"
+        return self.status != FAIL
 
 
 def checks() -> dict[str, Check]:
@@ -78,12 +78,12 @@ def _answer(one: Check, child: isolation.Child | None) -> Answer:
     outcome = child.wait()
     at: dict[str, Any] = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
     if outcome.end:
-        return Answer(one, "FAIL", Evidence(**{**at, "message": outcome.end}))
+        return Answer(one, FAIL, Evidence(**{**at, "message": outcome.end}))
     for message in outcome.told:
         if "found" in message:
-            return Answer(one, "FAIL", Evidence(**message["found"]))
+            return Answer(one, FAIL, Evidence(**message["found"]))
     remarks = [message["remark"] for message in outcome.told if "remark" in message]
-    return Answer(one, "pass", Evidence(**remarks[0]) if remarks else None)
+    return Answer(one, PASS, Evidence(**remarks[0]) if remarks else None)
 
 
 def _ask(strategy: Strategy, one: Check, tell: isolation.Tell) -> None:

@@ -9,7 +9,7 @@ from clearfw.checks import machines
 from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from clearfw.machine import Machine
     from clearfw.review import Subject
@@ -60,6 +60,16 @@ def free_and_look(subject: Subject, machine: Machine, orders: Iterable[int]) -> 
         look(subject, machine, pfn, 1 << order)
 
 
+def _machines(subject: Subject, option: str) -> Iterator[Machine]:
+    for page_size in machines.PAGE_SIZES:
+        for config in machines.both(page_size):
+            with subject.boot(f"{config} {option}") as machine:
+                yield machine
+    with subject.boot(f"{machines.HUGE} {option}") as machine:
+        machine.populate()
+        yield machine
+
+
 @check(
     "post_alloc_hook() hands out what clear_highpages_kasan_tagged() was given: all of 1 << order pages "
     "(mm/page_alloc.c, 7.3).",
@@ -67,12 +77,7 @@ def free_and_look(subject: Subject, machine: Machine, orders: Iterable[int]) -> 
 )
 def zero_on_alloc(subject: Subject) -> None:
     """Every order, with every page size, in lowmem and in HIGHMEM, on small and on huge pages of the host."""
-    for page_size in machines.PAGE_SIZES:
-        for config in machines.both(page_size):
-            with subject.boot(f"{config} init_on_alloc=1") as machine:
-                alloc_and_look(subject, machine, ORDERS)
-    with subject.boot(f"{machines.HUGE} init_on_alloc=1") as machine:
-        machine.populate()
+    for machine in _machines(subject, machines.OPTIONS["alloc"]):
         alloc_and_look(subject, machine, ORDERS)
 
 
@@ -83,12 +88,7 @@ def zero_on_alloc(subject: Subject) -> None:
 )
 def zero_on_free(subject: Subject) -> None:
     """Every order, with every page size, in lowmem and in HIGHMEM, on small and on huge pages of the host."""
-    for page_size in machines.PAGE_SIZES:
-        for config in machines.both(page_size):
-            with subject.boot(f"{config} init_on_free=1") as machine:
-                free_and_look(subject, machine, ORDERS)
-    with subject.boot(f"{machines.HUGE} init_on_free=1") as machine:
-        machine.populate()
+    for machine in _machines(subject, machines.OPTIONS["free"]):
         free_and_look(subject, machine, ORDERS)
 
 
