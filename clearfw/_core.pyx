@@ -6,7 +6,7 @@ cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport errno
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset as c_memset, strerror
 
 import threading
@@ -91,3 +91,4 @@ include "binding/machine.pxi"
 include "binding/hugetlb.pxi"
 include "binding/arena.pxi"
 include "binding/vocabulary.pxi"
+include "binding/events.pxi"

@@ -216,6 +216,14 @@ class AbiError(ClearfwError):
     """A compiled file and the core disagree on clearfw/abi.h."""
 
 
+class MissingExtraError(ClearfwError):
+    """A package is not installed that this needs, and that clearfw itself does not."""
+
+
+class TraceError(ClearfwError, ValueError):
+    """The file is no trace, or one that cannot be trusted."""
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""
