@@ -131,6 +131,7 @@ def result() -> Callable[..., Result]:
         of_roofline=0.5,
         counters=Counters(**nothing),
         latency=None,
+        latency_by_order={},
         interpreted=False,
         peer=False,
         dirty_offset=None,
