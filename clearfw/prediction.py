@@ -62,13 +62,18 @@ def obstacle(trace: Trace, touch: str) -> str | None:
 
 
 def predict(recorded: Recorded, results: Sequence[Result]) -> list[Prediction]:
-    """Return one for each result that has a ratio; none where the clears alone exceed what was recorded."""
+    """Return one for each ranked result; none where the clears alone exceed what was recorded."""
     rest_s = recorded.system_s - recorded.clears_s
     baseline = next((one for one in results if one.baseline == (one.strategy, one.primitive)), None)
     if rest_s < 0 or baseline is None:
         return []
     base_s = baseline.seconds.median
-    return [_one(recorded, rest_s, base_s, result) for result in results if result.ratio]
+    found = [
+        _one(recorded, rest_s, base_s, result)
+        for result in results
+        if result.ratio and not result.interpreted
+    ]
+    return sorted(found, key=lambda one: -one.predicted_s)
 
 
 def _one(recorded: Recorded, rest_s: float, base_s: float, result: Result) -> Prediction:

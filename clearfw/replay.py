@@ -186,7 +186,7 @@ class ReplayBench:
         self._unseen = machine.config.init_on_free
         # What the same operations take where nothing clears, and no page is ever touched.
         self._bare = _bare_machine(machine.config)
-        self._verified: set[object] = set()
+        self._dirty: dict[object, int | None] = {}
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:  # noqa: ARG002
         """Replay it without clears, on the other machine, and with them: the difference is their time."""
@@ -204,11 +204,10 @@ class ReplayBench:
     def _first_dirty(self) -> int | None:
         """Return where a block that held garbage was dirty: all blocks are looked at, once for each stack."""
         stack = (self._machine.strategies, *self._machine.primitives)
-        if stack in self._verified:
-            return None
-        self._verified.add(stack)
-        checked = self._script.run(self._machine, unseen=self._unseen, verify=True)
-        return checked["dirty_offset"] if checked["dirty"] else None
+        if stack not in self._dirty:
+            checked = self._script.run(self._machine, unseen=self._unseen, verify=True)
+            self._dirty[stack] = checked["dirty_offset"] if checked["dirty"] else None
+        return self._dirty[stack]
 
     def roofline(self, case: int | None, turn: int, primitive: str) -> Timing:  # noqa: ARG002
         """Zero a part of the memory in one call."""
