@@ -183,7 +183,7 @@ class _Found:
         from clearfw.prediction import Recorded, obstacle, predict
 
         self.obstacle = (
-            "interrupted" if self.run.interrupted else obstacle(self.trace, self.plan.options.touch)
+            "it was interrupted" if self.run.interrupted else obstacle(self.trace, self.plan.options.touch)
         )
         if self.obstacle or self.trace.ending is None or self.trace.ending.system_s is None:
             return
