@@ -263,7 +263,7 @@ def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anyth
 
 
 def documented_keys(schema: str) -> set[str]:
-    """Return the keys that json.md has of SCHEMA, with those of another where it says "All that OTHER has"."""
+    """Return the keys that json.md has of SCHEMA, and of another where it says "All that OTHER has"."""
     text = sections("json.md")[schema]
     own = first_column(text)
     other = re.search(r"All that (\S+) has", text)
