@@ -46,6 +46,11 @@ def file(text: str) -> str:
     return text
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: what may be typed, as it stands."""
+    return "\n\n".join(["Examples:", "\n".join(["\b", *(f"  {line}" for line in lines)])])
+
+
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -p and --plugins-dir."""
     command = click.option(
