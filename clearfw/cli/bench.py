@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from clearfw.cli.options import console_for, json_option, load_registry, plugin_
 from clearfw.errors import ClearfwError, ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -72,6 +73,7 @@ _INTERRUPTED = 130  # 128 + SIGINT
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
+@click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @plugin_options
 @json_option
 def bench(
@@ -81,6 +83,7 @@ def bench(
     primitive: tuple[str, ...],
     cpu: int | None,
     peers: bool,
+    watch: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -93,7 +96,7 @@ def bench(
     A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
     Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
     """
-    from clearfw import measurement, report, workloads
+    from clearfw import report, workloads
 
     registry = load_registry(plugin, plugins_dir)
     _tell_failed(registry)
@@ -101,15 +104,10 @@ def bench(
     how = workloads.Options(init_on_free=init == "free", **options)
     workloads.check_heeded(chosen, how)
     pinned = _pin(cpu, how.threads)
-    plan = measurement.Plan(
-        workload=chosen,
-        options=how,
-        stacks=list(_stacks(registry, chosen, how, strategy)),
-        primitives=_primitives(registry, primitive),
-        rounds=rounds,
-        peers=_peers() if peers else (),
-    )
-    plan = _preflight(plan, strategy)
+    make = functools.partial(_plan, registry, chosen, how, strategy, primitive, rounds, peers=peers)
+    if watch:
+        return _watch(make, strategy, json_path)
+    plan = make()
     console = console_for(json_path)
     runs: list[SceneRun] = []
     interrupted = _measure(plan, console, runs)
@@ -164,6 +162,39 @@ def _primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
         for name in asked or ("kernel", "best")
     )
     return list(dict.fromkeys(names))
+
+
+def _plan(
+    registry: Registry,
+    workload: Workload,
+    options: Options,
+    named: Sequence[str],
+    asked: Sequence[str],
+    rounds: int,
+    *,
+    peers: bool,
+) -> Plan:
+    """Return what is to be measured, without the strategies that are broken."""
+    from clearfw.measurement import Plan
+
+    plan = Plan(
+        workload=workload,
+        options=options,
+        stacks=list(_stacks(registry, workload, options, named)),
+        primitives=_primitives(registry, asked),
+        rounds=rounds,
+        peers=_peers() if peers else (),
+    )
+    return _preflight(plan, named)
+
+
+def _watch(make: Callable[[], Plan], named: Sequence[str], json_path: str | None) -> int:
+    from clearfw.cli import watch
+
+    if json_path:
+        msg = "--json asked for with --watch, which has no end: leave one out"
+        raise ConfigError(msg)
+    return watch.run(make, watch.files(named), console_for(json_path))
 
 
 def _peers() -> Sequence[Any]:
