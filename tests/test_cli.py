@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from commands import PYTHON, SMALL, Command, finished, program, wait_for
 
 from clearfw.cli import group
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_no_command_is_answered_with_help(command: Command) -> None:
@@ -29,7 +27,7 @@ def test_no_command_is_answered_with_help(command: Command) -> None:
         assert re.search(rf"^  {name} ", done.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("arguments", [[], ["bench"], ["plugins"]], ids=str)
+@pytest.mark.parametrize("arguments", [[], *([name] for name in group.cli.commands)], ids=str)
 def test_help_fits_and_is_whole(
     command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +37,34 @@ def test_help_fits_and_is_whole(
 
     assert done.status == 0
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "..." not in done.out.replace("[ARGS]...", "").replace("[STRATEGY|FILE.c]...", "")
+    assert not re.search(r"(?<!\])\.\.\.", done.out)
+
+
+def typed(name: str) -> list[str]:
+    """Return the examples in the help of a command."""
+    epilog = group.cli.commands[name].epilog or ""
+    return [line.strip() for line in epilog.partition("Examples:")[2].splitlines() if "clearfw" in line]
+
+
+@pytest.mark.parametrize("name", group.cli.commands)
+def test_every_command_shows_an_example_that_parses(
+    name: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of itself, with options that exist and files where it looks for them."""
+    monkeypatch.chdir(tmp_path)
+    examples = typed(name)
+
+    assert examples
+    for example in examples:
+        (words,) = re.findall(rf"clearfw {name}\b([^|)]*)", example)
+        arguments = shlex.split(words)
+        for word in arguments:
+            if re.fullmatch(r"[\w-]+\.\w+", word):
+                Path(word).touch()
+        with group.cli.commands[name].make_context(name, arguments):
+            pass
+
+        assert example in command(name, "--help").out
 
 
 def test_every_option_has_help() -> None:

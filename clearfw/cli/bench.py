@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, size, write_json
+from clearfw.cli import names
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    size,
+    write_json,
+)
 from clearfw.errors import ClearfwError, ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -28,10 +37,21 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130  # 128 + SIGINT
 
 
-@click.command()
-@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
+@click.command(
+    epilog=examples(
+        "clearfw bench",
+        "clearfw bench mine.c batched --memory 256M --rounds 6",
+        "clearfw bench --watch mine.c --memory 256M --rounds 6",
+        "clearfw bench --workload orders --touch all --json run.json",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
 @click.option(
-    "--workload", default="hugetlb", metavar="NAME", help="hugetlb (default), orders, churn or vmalloc."
+    "--workload",
+    default="hugetlb",
+    metavar="NAME",
+    shell_complete=names.workloads,
+    help="hugetlb (default), orders, churn or vmalloc.",
 )
 @click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
 @click.option(
@@ -67,6 +87,7 @@ _INTERRUPTED = 130  # 128 + SIGINT
     "--primitive",
     multiple=True,
     metavar="NAME",
+    shell_complete=names.primitives,
     help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearfw.cli import names
 from clearfw.config import parse_size
 from clearfw.errors import ConfigError, nearest
 
@@ -54,7 +55,12 @@ def examples(*lines: str) -> str:
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -p and --plugins-dir."""
     command = click.option(
-        "-p", "plugin", multiple=True, metavar="no:NAME", help="Leave a plugin out; may be repeated."
+        "-p",
+        "plugin",
+        multiple=True,
+        metavar="no:NAME",
+        shell_complete=names.plugins,
+        help="Leave a plugin out; may be repeated.",
     )(command)
     return click.option(
         "--plugins-dir",
@@ -66,7 +72,10 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
     help_ = 'Write the result as JSON; "-" for standard output.'
-    return click.option("--json", "json_path", type=file, metavar="FILE", help=help_)(command)
+    option = click.option(
+        "--json", "json_path", type=file, metavar="FILE", shell_complete=names.files, help=help_
+    )
+    return option(command)
 
 
 def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
