@@ -152,10 +152,12 @@ def summary(attempt: Attempt) -> RenderableType:
 
 def table(attempts: Sequence[Attempt]) -> RenderableType:
     """Return the ratios of ATTEMPTS side by side, the last on the right, and the speed of that one."""
-    grid = report.grid()
+    from clearfw.grid import Grid
+
+    grid = Grid()
     grid.add_column("strategy", overflow="fold")
     grid.add_column("primitive", overflow="fold")
-    report.numbers(grid, "GB/s", *(attempt.when for attempt in attempts))
+    grid.numbers("GB/s", *(attempt.when for attempt in attempts))
     by_key = [{row.key: row for row in attempt.rows} for attempt in attempts]
     for row in sorted(attempts[-1].rows, key=lambda row: row.ratio or 0):
         ratios = (_ratio(rows.get(row.key)) for rows in by_key)

@@ -56,7 +56,7 @@ def check(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Ask of strategies all that a review asks, and show the evidence.
+    """Ask of strategies all that a review asks, with evidence.
 
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
@@ -86,7 +86,7 @@ def _ask(console: Console, given: str, strategy: Strategy, asked: tuple[str, ...
     from clearfw.verdicts import Verdict
 
     answers = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task(strategy.name, total=len(asked))
         for answer in conformance.run(strategy, asked, deadline_s=timeout):
             answers.append(answer)

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from clearfw.registry import Registry
 
-# The narrowest width that cuts no number.
-_WIDTH = 80
-
 
 def size(text: object) -> int:
     """Return the bytes of an option such as 256M."""
@@ -103,10 +100,13 @@ def console_for(json_path: str | None) -> Console:
     """Return where tables go: standard error when standard output is for JSON."""
     from rich.console import Console
 
+    to_stderr = json_path == "-"
+    # FORCE_COLOR, as CI systems set it, asks for colours in a log, and not for progress bars.
+    interactive = None if os.isatty(2 if to_stderr else 1) else False
     # Names and messages are printed as they are, brackets and all.
-    console = Console(stderr=json_path == "-", markup=False, emoji=False, highlight=False)
-    console.width = max(console.width, _WIDTH)
-    return console
+    return Console(
+        stderr=to_stderr, markup=False, emoji=False, highlight=False, force_interactive=interactive
+    )
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:
