@@ -50,17 +50,15 @@ class Grid(Table):
         for row, *cells in zip(self.rows, *(column.cells for column in self.columns), strict=True):
             first, *others = map(_text, cells)
             style = row.style or ""
-            title = Text.assemble(f"{self.columns[0].header} ", first) if self._is_number(0) else first
-            yield Text.assemble(title, style="bold", overflow="fold")
+            # "order 9", but "per_page".
+            named = f"{self.columns[0].header} " if self.columns[0].justify == "right" else ""
+            yield Text.assemble(named, first, style="bold", overflow="fold")
             yield Padding(Columns(self._named(others), padding=(0, 2, 0, 0)), (0, 0, 0, 2), style=style)
 
     def _named(self, cells: Iterable[Text]) -> Iterator[Text]:
         for column, cell in zip(self.columns[1:], cells, strict=True):
             if cell:
                 yield Text.assemble(f"{column.header} ".lstrip(), cell, overflow="fold")
-
-    def _is_number(self, place: int) -> bool:
-        return self.columns[place].justify == "right"
 
 
 def _text(cell: RenderableType) -> Text:

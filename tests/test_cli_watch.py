@@ -94,6 +94,8 @@ def is_running(pid: int) -> bool:
         (["batched"], "--watch asked for, and there is no such file: name the .c or .py file"),
         (["gone.c"], "--watch gone.c asked for, and there is no such file"),
         (["batched+gone.c"], "--watch gone.c asked for"),
+        (["mine.c+batchd"], "unknown strategy 'batchd'"),
+        (["--primitive", "stosbb"], "unknown primitive 'stosbb'"),
         (["--json", "-"], "--json asked for with --watch, which has no end: leave one out"),
     ],
     ids=str,

@@ -22,7 +22,7 @@ from clearfw.cli.options import (
 from clearfw.errors import ClearfwError, ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -125,9 +125,10 @@ def bench(
     how = workloads.Options(init_on_free=init == "free", **options)
     workloads.check_heeded(chosen, how)
     pinned = _pin(cpu, how.threads)
-    make = functools.partial(_plan, registry, chosen, how, strategy, primitive, rounds, peers=peers)
+    primitives = _primitives(registry, primitive)
+    make = functools.partial(_plan, registry, chosen, how, strategy, primitives, rounds, peers=peers)
     if watch:
-        return _watch(make, strategy, json_path)
+        return _watch(make, strategy, registry.strategies, json_path)
     plan = make()
     console = console_for(json_path)
     runs: list[SceneRun] = []
@@ -190,7 +191,7 @@ def _plan(
     workload: Workload,
     options: Options,
     named: Sequence[str],
-    asked: Sequence[str],
+    primitives: Sequence[str],
     rounds: int,
     *,
     peers: bool,
@@ -202,20 +203,22 @@ def _plan(
         workload=workload,
         options=options,
         stacks=list(_stacks(registry, workload, options, named)),
-        primitives=_primitives(registry, asked),
+        primitives=primitives,
         rounds=rounds,
         peers=_peers() if peers else (),
     )
     return _preflight(plan, named)
 
 
-def _watch(make: Callable[[], Plan], named: Sequence[str], json_path: str | None) -> int:
+def _watch(
+    make: Callable[[], Plan], named: Sequence[str], known: Mapping[str, Strategy], json_path: str | None
+) -> int:
     from clearfw.cli import watch
 
     if json_path:
         msg = "--json asked for with --watch, which has no end: leave one out"
         raise ConfigError(msg)
-    return watch.run(make, watch.files(named), console_for(json_path))
+    return watch.run(make, watch.files(named, known), console_for(json_path))
 
 
 def _peers() -> Sequence[Any]:

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearfw import attempts, saves
 from clearfw.compiler import own_headers
 from clearfw.errors import ClearfwError, ConfigError
-from clearfw.strategies import elements, is_file_name
+from clearfw.strategies import elements, from_name, is_file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
     from clearfw.attempts import Attempt
     from clearfw.measurement import Plan
+    from clearfw.strategies import Strategy
 
 _SIDE_BY_SIDE = 4
 
 
-def files(named: Sequence[str]) -> list[Path]:
-    """Return the files among the strategies that were NAMED; raises ConfigError where there is none."""
-    found = [Path(one) for text in named for one in elements(text) if is_file_name(one)]
+def files(named: Sequence[str], known: Mapping[str, Strategy]) -> list[Path]:
+    """Return the files among the strategies that were NAMED.
+
+    Raises ConfigError where there is none, and UnknownStrategyError for a name that is none of the KNOWN.
+    """
+    found = []
+    for element in itertools.chain.from_iterable(map(elements, named)):
+        if is_file_name(element):
+            found.append(Path(element))
+        else:
+            from_name(element, known)
     missing = next((path for path in found if not path.is_file()), None)
     if missing or not found:
         asked = f"--watch {missing}" if missing else "--watch"
