@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
+
+from clearfw.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from clearfw.registry import Registry
     from clearfw.results import Result, SceneRun
@@ -72,7 +73,7 @@ def heading(run: SceneRun) -> str:
 
 def grid() -> Table:
     """Return an empty table."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    return Grid()
 
 
 def numbers(table: Table, *names: str) -> None:

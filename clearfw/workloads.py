@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
-import numpy as np
 
 from clearfw import _core
 from clearfw.config import Backing, Config, Kasan, format_size
@@ -13,6 +12,8 @@ from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from clearfw.machine import Machine
 
@@ -220,6 +221,8 @@ class ChunkBench:
         return {order: self._latency(order) for order in self.orders}
 
     def _latency(self, order: int) -> Latency:
+        import numpy as np
+
         arena = self._arena_for(order)
         found = np.empty(arena.chunk_bytes // self._machine.config.page_size, np.uint32)
         ns = found[: arena.latencies(self.chunk(0), order, _gfp(order), found)]
@@ -310,6 +313,8 @@ def churn_ops(npages: int, nops: int, seed: int) -> tuple[np.ndarray[tuple[int],
 
     It never holds more than NPAGES, and ends with everything freed.
     """
+    import numpy as np
+
     random = np.random.default_rng(seed)
     orders = random.choice(list(CHURN_MIX), size=nops, p=list(CHURN_MIX.values())).tolist()
     picks = random.random(nops).tolist()
@@ -344,6 +349,8 @@ class ChurnBench:
     """The same seeded operations again and again."""
 
     def __init__(self, machine: Machine, options: Options) -> None:
+        import numpy as np
+
         self.cases = (None,)
         self._machine = machine
         if machine.nr_pages < _CHURN_NPAGES:

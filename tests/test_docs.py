@@ -56,7 +56,7 @@ def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         environment[name] = value
-    for option, values in FAST.get(words[1], {}).items():
+    for option, values in FAST.get("".join(words[1:2]), {}).items():
         if option not in words:
             words += [word for value in values for word in (option, value)]
     if words[0] == "pytest":
@@ -151,6 +151,14 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
         assert path.exists(), target
         assert not anchor or anchor in headings(path), f"{target}#{anchor}"
+
+
+def test_sizes_are_binary_and_throughput_decimal() -> None:
+    """Wherever a page or a message gives one: MiB and GiB, but GB/s."""
+    texts = [page.read_text() for page in PAGES]
+    texts += [re.sub(r"#.*", "", path.read_text()) for path in (ROOT / "clearfw").rglob("*.py")]
+
+    assert [size for text in texts for size in re.findall(r"\d ?[kKMGT]B\b(?!/s)|[KMGT]iB/s", text)] == []
 
 
 def headings(page: Path) -> set[str]:
@@ -278,6 +286,7 @@ def documented_keys(schema: str) -> set[str]:
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
         ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
+        ("clearfw.new/1", "new mine"),
         ("clearfw.plugins/1", "plugins"),
     ],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearfw.cli import names
 from clearfw.cli.measuring import (
     INTERRUPTED,
     about,
@@ -16,11 +18,19 @@ from clearfw.cli.measuring import (
     survivors,
     tell_failed,
 )
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, size, write_json
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    size,
+    write_json,
+)
 from clearfw.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -28,13 +38,25 @@ if TYPE_CHECKING:
     from clearfw.measurement import Plan
     from clearfw.registry import Registry
     from clearfw.results import SceneRun
-    from clearfw.workloads import Workload
+    from clearfw.strategies import Strategy
+    from clearfw.workloads import Options, Workload
 
 
-@click.command()
-@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
+@click.command(
+    epilog=examples(
+        "clearfw bench",
+        "clearfw bench mine.c batched --memory 256M --rounds 6",
+        "clearfw bench --watch mine.c --memory 256M --rounds 6",
+        "clearfw bench --workload orders --touch all --json run.json",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
 @click.option(
-    "--workload", default="hugetlb", metavar="NAME", help="hugetlb (default), orders, churn or vmalloc."
+    "--workload",
+    default="hugetlb",
+    metavar="NAME",
+    shell_complete=names.workloads,
+    help="hugetlb (default), orders, churn or vmalloc.",
 )
 @click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
 @click.option(
@@ -70,12 +92,14 @@ if TYPE_CHECKING:
     "--primitive",
     multiple=True,
     metavar="NAME",
+    shell_complete=names.primitives,
     help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
 )
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
+@click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @plugin_options
 @json_option
 def bench(
@@ -85,6 +109,7 @@ def bench(
     primitive: tuple[str, ...],
     cpu: int | None,
     peers: bool,
+    watch: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -97,7 +122,7 @@ def bench(
     A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
     Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
     """
-    from clearfw import measurement, report, results, workloads
+    from clearfw import report, results, workloads
 
     registry = load_registry(plugin, plugins_dir)
     tell_failed(registry)
@@ -105,15 +130,11 @@ def bench(
     how = workloads.Options(init_on_free=init == "free", **options)
     workloads.check_heeded(chosen, how)
     pinned = pin(cpu, how.threads)
-    plan = measurement.Plan(
-        workload=chosen,
-        options=how,
-        stacks=list(stacks(registry, chosen, how, strategy)),
-        primitives=chosen_primitives(registry, primitive),
-        rounds=rounds,
-        peers=_peers() if peers else (),
-    )
-    plan = survivors(plan, strategy)
+    primitives = chosen_primitives(registry, primitive)
+    make = functools.partial(_plan, registry, chosen, how, strategy, primitives, rounds, peers=peers)
+    if watch:
+        return _watch(make, strategy, registry.strategies, json_path)
+    plan = make()
     console = console_for(json_path)
     runs: list[SceneRun] = []
     interrupted = _measure(plan, console, runs)
@@ -135,6 +156,41 @@ def _workload(registry: Registry, name: str) -> Workload:
         msg = f"workload {name} has no {', '.join(missing)}: write it as clearfw.workloads.Workload describes"
         raise ConfigError(msg)
     return found
+
+
+def _plan(
+    registry: Registry,
+    workload: Workload,
+    options: Options,
+    named: Sequence[str],
+    primitives: Sequence[str],
+    rounds: int,
+    *,
+    peers: bool,
+) -> Plan:
+    """Return what is to be measured, without the strategies that are broken."""
+    from clearfw.measurement import Plan
+
+    plan = Plan(
+        workload=workload,
+        options=options,
+        stacks=list(stacks(registry, workload, options, named)),
+        primitives=primitives,
+        rounds=rounds,
+        peers=_peers() if peers else (),
+    )
+    return survivors(plan, named)
+
+
+def _watch(
+    make: Callable[[], Plan], named: Sequence[str], known: Mapping[str, Strategy], json_path: str | None
+) -> int:
+    from clearfw.cli import watch
+
+    if json_path:
+        msg = "--json asked for with --watch, which has no end: leave one out"
+        raise ConfigError(msg)
+    return watch.run(make, watch.files(named, known), console_for(json_path))
 
 
 def _peers() -> Sequence[Any]:

@@ -121,7 +121,7 @@ def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
     from clearfw.measurement import measure
 
     columns = [*Progress.get_default_columns()[:-1], TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task("setting up", total=plan.rounds)
 
         def progress(done: int, total: int, label: str) -> None:

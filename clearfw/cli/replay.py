@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from clearfw.cli import names
 from clearfw.cli.measuring import (
     INTERRUPTED,
     about,
@@ -18,7 +19,15 @@ from clearfw.cli.measuring import (
     survivors,
     tell_failed,
 )
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, size, write_json
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    size,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +40,19 @@ if TYPE_CHECKING:
     from clearfw.traces import Trace
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "clearfw replay sort.trace",
+        "clearfw replay sort.trace --strategy mine.c --strategy batched --json replay.json",
+        "clearfw replay sort.trace --as-recorded --rounds 5",
+    )
+)
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--strategy",
     multiple=True,
     metavar="NAME|FILE.c",
+    shell_complete=names.strategies,
     help="A strategy or a stack; may be repeated.  [default: all installed]",
 )
 @click.option(
@@ -70,6 +86,7 @@ if TYPE_CHECKING:
     "--primitive",
     multiple=True,
     metavar="NAME",
+    shell_complete=names.primitives,
     help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
 )
 @click.option("--system-time", type=click.FloatRange(min=0), help="The recorded program's, in seconds.")
