@@ -11,6 +11,7 @@ import click
 
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
+from clearfw.cli.import_ import import_
 from clearfw.cli.plugins import plugins
 from clearfw.errors import ClearfwError
 
@@ -34,6 +35,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(bench)
 cli.add_command(check)
+cli.add_command(import_)
 cli.add_command(plugins)
 
 
