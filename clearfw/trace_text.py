@@ -232,9 +232,9 @@ def import_text(
 ) -> Import:
     """Write the events of TEXT to a trace at PATH, and return what the text held.
 
-    ABOUT is what the text does not say of its kernel: page_size, init_on_alloc and init_on_free of its Origin.
-    PROGRESS is called now and then with the bytes read. Memory is constant, unless time goes backwards in
-    the text: then the trace is sorted, in 16 bytes an event. Ctrl-C ends it: the trace has what came before.
+    ABOUT is what the text does not say of its kernel: page_size, init_on_alloc, init_on_free of the Origin.
+    PROGRESS is called now and then with the bytes read. Memory is constant, unless time goes backwards: then
+    the trace is sorted, in 16 bytes an event. Ctrl-C ends it: the trace has what came before.
 
     Raises OSError, MissingExtraError; KeyboardInterrupt before the first event; and TraceError where there is
     none, or where the text is damaged: then the trace has what came before.

@@ -84,10 +84,10 @@ static bool read_event(struct trace_text *text, struct line *line, struct trace_
 	const char *perf = after(head->event, line->end, "kmem:");
 	const char *name = after(perf ?: head->event, line->end, "mm_page_");
 
-	/* perf has the pid -1 for some. ftrace says no "kmem:". */
-	if (perf && !head->is_perf) {
+	/* perf has the pid -1 where it knows none, and there the dash is no hyphen. ftrace says no "kmem:". */
+	if (perf && !head->is_perf && head->pid == 1) {
 		head->is_perf = true;
-		head->pid = -head->pid;
+		head->pid = -1;
 	}
 	for (int kind = 0; name && kind < NR_TRACE_KINDS; kind++) {
 		const char *fields = after(name, line->end, event_names[kind]);
@@ -100,10 +100,18 @@ static bool read_event(struct trace_text *text, struct line *line, struct trace_
 	return true;
 }
 
+/* trace-cmd puts the name of an instance before what is of it. */
+static const char *after_instance(const struct line *line)
+{
+	const char *colon = memmem(line->start, (size_t)(line->end - line->start), ": CPU:", 6);
+
+	return colon ? colon + 2 : line->start;
+}
+
 /* "CPU:0 [LOST 12 EVENTS]", or without a number; of trace-cmd "CPU:0 [12 EVENTS DROPPED]". */
 static bool read_loss(struct trace_text *text, const struct line *line)
 {
-	const char *at = after(line->start, line->end, "CPU:"), *kernel, *next;
+	const char *at = after(after_instance(line), line->end, "CPU:"), *kernel, *next;
 	uint64_t number;
 
 	if (!at || !(at = decimal(at, line->end, &number)) || !(at = after(at, line->end, " [")))
@@ -119,16 +127,29 @@ static bool read_loss(struct trace_text *text, const struct line *line)
 	return true;
 }
 
-/* Written, and no longer in the buffer: ftrace has no other word of what it overwrote. */
+/* KEPT/WRITTEN: ftrace has no other word of what it overwrote. */
+static void read_entries(struct trace_text *text, const char *at, const char *end)
+{
+	uint64_t kept, written;
+
+	if (!(at = decimal(at, end, &kept)) || !(at = after(at, end, "/")))
+		return;
+	if (decimal(at, end, &written) && written > kept)
+		add_lost(text, written - kept);
+}
+
 static void read_header(struct trace_text *text, const struct line *line)
 {
 	const char *at = after(line->start, line->end, "# entries-in-buffer/entries-written: ");
-	uint64_t kept, written;
+	uint64_t us;
 
-	if (!at || !(at = decimal(at, line->end, &kept)) || !(at = after(at, line->end, "/")))
+	if (at) {
+		read_entries(text, at, line->end);
 		return;
-	if (decimal(at, line->end, &written) && written > kept)
-		add_lost(text, written - kept);
+	}
+	at = after(line->start, line->end, "# latency: ");
+	if (at && (at = decimal(at, line->end, &us)) && (at = after(at, line->end, " us, #")))
+		read_entries(text, at, line->end);
 }
 
 /* What trace-cmd report says before the events. */
