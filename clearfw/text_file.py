@@ -10,12 +10,13 @@ import stat
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from clearfw.errors import TraceError
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Iterator
 
 # What can be imported.
 WANTED = "the text that ftrace, trace-cmd report or perf script prints of kmem:mm_page_alloc and mm_page_free"
@@ -49,23 +50,25 @@ class _Stream(Protocol):
         """Return how many bytes were read."""
 
 
+@contextlib.contextmanager
+def opened(file: str) -> Iterator[Text]:
+    """Open FILE, or for "-" standard input; raises OSError, and TraceError for what is no text."""
+    if file == "-":
+        yield Text("standard input", cast("io.BufferedReader", sys.stdin.buffer))
+        return
+    with Path(file).open("rb") as raw:
+        yield Text(file, raw)
+
+
 class Text:
-    """A text to import, compressed by xz or gzip or not; "-" is standard input. A context manager."""
+    """A text to import, compressed by xz or gzip or not."""
 
-    def __init__(self, file: str) -> None:
-        self.name = "standard input" if file == "-" else file
-        self._closing = contextlib.ExitStack()
-        opened = sys.stdin.buffer if file == "-" else self._closing.enter_context(Path(file).open("rb"))  # noqa: SIM115
-        self._raw = cast("io.BufferedReader", opened)
-        about = os.fstat(self._raw.fileno())
+    def __init__(self, name: str, raw: io.BufferedReader) -> None:
+        self.name = name
+        self._raw = raw
+        about = os.fstat(raw.fileno())
         self.nbytes = about.st_size if stat.S_ISREG(about.st_mode) else None
-        self._stream = self._opened()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._closing.close()
+        self._stream = self._unpacked()
 
     @property
     def position(self) -> int:
@@ -83,7 +86,7 @@ class Text:
         except _DAMAGED as error:
             raise TraceError(self._damaged(error)) from error
 
-    def _opened(self) -> _Stream:
+    def _unpacked(self) -> _Stream:
         """Return the text itself; raises TraceError for what is none."""
         start = self._raw.peek(_LONGEST_MAGIC)
         stream: _Stream = self._raw

@@ -74,11 +74,11 @@ def import_(file: str, output: Path, page_size: str, json_path: str | None, **ab
 
 
 def _import(name: str, output: Path, about: dict[str, Any], console: Console) -> Import:
-    from clearfw.text_file import Text
+    from clearfw.text_file import opened
 
     if name != "-" and Path(name).is_dir():
         return _import_folder(name)
-    with Text(name) as text:
+    with opened(name) as text:
         return _import_text(text, output, about, console)
 
 
