@@ -1,4 +1,4 @@
-"""Import: the time of a line of ftrace's text in C, and in Python by str.split and by a regular expression."""
+"""Import: the time of a line of ftrace's text in C, and in Python by str.split and a regular expression."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _some() -> list[str]:
 
 
 def in_c(_turn: int = 0) -> float:
-    """Return the nanoseconds of a line: the core's parser, into columns, with the lines it is fed from Python."""
+    """Return the nanoseconds of a line: the core's parser, into columns."""
     from clearfw import _core
     from clearfw.traces import BATCH, Events
 

@@ -439,6 +439,8 @@ BAD = [
     ("sh-99999999999 [001] 6.1: x", 4, "a pid", "99999999999 [001] 6.1: x"),
     ("sh-61 [65536] 6.1: x", 8, "a processor's number", "65536] 6.1: x"),
     ("sh-61 [1.2] 6.1: x", 9, '"]" after the processor', ".2] 6.1: x"),
+    ("sh-61 [1] 6.1: mm_page_fr", 16, 'an event\'s name and ":"', "mm_page_fr"),
+    ("sh-61 [1] 6.1: kmem:mm_page_free", 16, 'an event\'s name and ":"', "kmem:mm_page_free"),
     ("sh-61 [1] 6.1: mm_page_free: page=0", 36, "pfn=NUMBER, once", ""),
     ("sh-61 [1] 6.1: mm_page_free: pfn=0x1", 37, "order=NUMBER, once", ""),
     ("sh-61 [1] 6.1: mm_page_alloc: pfn=0x1 order=0", 46, "gfp_flags=FLAGS, once", ""),

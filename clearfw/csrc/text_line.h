@@ -73,25 +73,24 @@ static inline const char *decimal(const char *at, const char *end, uint64_t *val
 	return at == start ? NULL : at;
 }
 
-static inline int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than the digit's value, or 0: which digit it is, no branch could predict. */
+static const uint8_t hex_digit[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,  ['7'] = 8,
+	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* As decimal(). */
 static inline const char *hexadecimal(const char *at, const char *end, uint64_t *value)
 {
 	const char *start = at;
 	uint64_t found = 0;
-	int digit;
+	uint8_t digit;
 
-	for (; at < end && (digit = hex_digit(*at)) >= 0; at++) {
+	for (; at < end && (digit = hex_digit[(unsigned char)*at]); at++) {
 		if (found >> 60)
 			return NULL;
-		found = found << 4 | (uint64_t)digit;
+		found = found << 4 | (digit - 1u);
 	}
 	*value = found;
 	return at == start ? NULL : at;

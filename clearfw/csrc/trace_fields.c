@@ -7,7 +7,8 @@
 static const char *read_word(const char *at, const char *end, const char **word, size_t *nbytes)
 {
 	*word = at;
-	at = skip_word(at, end);
+	/* Words are long here, and blanks all that is between them: flags may have 200 bytes. */
+	at = memchr(at, ' ', (size_t)(end - at)) ?: end;
 	*nbytes = (size_t)(at - *word);
 	return *nbytes ? at : NULL;
 }

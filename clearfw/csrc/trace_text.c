@@ -95,6 +95,9 @@ static bool read_event(struct trace_text *text, struct line *line, struct trace_
 		if (fields)
 			return read_page_event(text, line, head, fields, kind, events);
 	}
+	/* Function tracers print names alone, but no such. */
+	if (name && !memchr(name, ':', (size_t)(line->end - name)))
+		return wrong(line, head->event, "an event's name and \":\"");
 	if (!read_perf_loss(text, line, head->event))
 		text->others++;
 	return true;
