@@ -46,14 +46,17 @@ class _Stream(Protocol):
     def peek(self, size: int = ..., /) -> bytes:
         """Return the next bytes, and leave them."""
 
-    def readinto(self, buffer: bytearray, /) -> int:
-        """Return how many bytes were read."""
+    def readinto1(self, buffer: bytearray, /) -> int:
+        """Return how many bytes were read, by one call of the host where there are any."""
 
 
 @contextlib.contextmanager
 def opened(file: str) -> Iterator[Text]:
     """Open FILE, or for "-" standard input; raises OSError, and TraceError for what is no text."""
     if file == "-":
+        if sys.stdin is None:
+            msg = "standard input is closed: name a file, or redirect one"
+            raise TraceError(msg)
         yield Text("standard input", cast("io.BufferedReader", sys.stdin.buffer))
         return
     with Path(file).open("rb") as raw:
@@ -82,7 +85,8 @@ class Text:
     def readinto(self, buffer: bytearray) -> int:
         """Return how many bytes were read; raises TraceError where the compressed file is damaged."""
         try:
-            return self._stream.readinto(buffer)
+            # What a pipe has now, rather than all that would fit: an interrupt loses nothing of it.
+            return self._stream.readinto1(buffer)
         except _DAMAGED as error:
             raise TraceError(self._damaged(error)) from error
 

@@ -124,7 +124,7 @@ class _GfpTable:
         try:
             return Gfp.parse(flag)
         except GfpError:
-            self.unknown.add(flag)
+            self.unknown.add(flag if flag.isprintable() else repr(flag))
             return Gfp(0)
 
 
@@ -234,7 +234,7 @@ def import_text(
 
     ABOUT is what the text does not say of its kernel: page_size, init_on_alloc, init_on_free of the Origin.
     PROGRESS is called now and then with the bytes read. Memory is constant, unless time goes backwards: then
-    the trace is sorted, in 16 bytes an event. Ctrl-C ends it: the trace has what came before.
+    the trace is sorted, in 20 bytes an event. Ctrl-C ends it: the trace has what came before.
 
     Raises OSError, MissingExtraError; KeyboardInterrupt before the first event; and TraceError where there is
     none, or where the text is damaged: then the trace has what came before.
@@ -260,9 +260,12 @@ def _feed(writing: _Writing, text: Text, interrupt: _Interrupt, progress: Callab
         while nread := interrupt.readinto(text, buffer):
             writing.feed(memoryview(buffer)[:nread])
             progress(text.position)
-    except TraceError:
+    except TraceError as error:
         writing.flush()
-        raise
+        if writing.text.form is None:
+            raise
+        msg = f"{error}; the events before that are in the trace"
+        raise TraceError(msg) from error
     if not interrupt.came:
         writing.feed_end()
 
@@ -271,6 +274,7 @@ def _sort(path: Path, ending: Ending) -> None:
     """Write the trace at PATH again in order of time, equal times as they were, with its ENDING."""
     trace = traces.read(path)
     order = np.argsort(np.concatenate([events.ts for events in trace.batches]), kind="stable")
+    path = path.resolve()
     sorted_path = path.with_name(path.name + ".sorting")
     try:
         with TraceWriter(sorted_path, trace.origin) as writer:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from commands import wait_for
+from commands import finished, program, wait_for
 
 from clearfw import trace_text, traces
 from clearfw.gfp import Gfp
@@ -129,6 +129,20 @@ def test_flags_of_another_kernel_are_named_and_left_out(command: Command, out: P
     assert "left out: GFP_TEMPORARY, \\xff" in done.out
 
 
+def test_no_text_reaches_the_terminal_unseen(command: Command, out: Path, tmp_path: Path) -> None:
+    """Control characters are shown as what they are; of thousands of names, some."""
+    text = tmp_path / "text"
+    alloc = "sh-61 [0] 1.0: mm_page_alloc: page=1 pfn=0x1 order=0 migratetype=0 gfp_flags="
+    flags = "|".join(map(str, range(200)))
+    text.write_text(f"\x1b]0;gotcha\x07\n{alloc}\x1b[2J\n{alloc}{flags}\n")
+
+    done = command("import", text, "-o", out)
+
+    assert "\x1b" not in done.out
+    assert "\\x1b]0;gotcha" in done.out
+    assert "and 193 more" in done.out
+
+
 def test_a_text_whose_time_goes_backwards_is_sorted(command: Command, out: Path, tmp_path: Path) -> None:
     """Equal times stay in the order of the text, over as many batches as there are."""
     times = np.random.default_rng(3).integers(0, 50_000, 2 * traces.BATCH + 77)
@@ -173,13 +187,24 @@ def test_standard_input(out: Path, unpack: Callable[[bytes], bytes]) -> None:
     assert traces.read(out).exact
 
 
+def test_standard_input_may_be_closed(out: Path) -> None:
+    """As in a shell's <&-."""
+    before = "import sys; sys.stdin = None"
+
+    done = finished(program("import", "-", "-o", out, before=before))
+
+    assert done.status == 2
+    assert "standard input is closed: name a file, or redirect one" in done.line
+
+
 def test_ctrl_c_keeps_what_was_read(out: Path) -> None:
     """While it waits for more text: half a line is no bad line, the trace is whole and says what it is."""
     process = start("-", "-o", out, "--json", "-")
     assert process.stdin is not None
-    process.stdin.write(FREE.format("1.0", 7).encode() * 70_000 + b"half a li")
+    process.stdin.write(FREE.format("1.0", 7).encode() * 70_000)
+    # More than a pipe holds: all the events were read.
+    process.stdin.write(b"# more to come\n" * 20_000 + b"half a li")
     process.stdin.flush()
-    wait_for(out)
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=60)
 
@@ -187,8 +212,7 @@ def test_ctrl_c_keeps_what_was_read(out: Path) -> None:
     assert process.returncode == 130
     assert b"interrupted: the trace has what was read so far" in said
     assert json.loads(printed)["lines"]["bad"] == 0
-    assert trace.nevents == json.loads(printed)["events"]["free"]
-    assert trace.nevents >= traces.BATCH
+    assert trace.nevents == json.loads(printed)["events"]["free"] == 70_000
     assert trace.ending is not None
     assert trace.ending.interrupted
 

@@ -2,123 +2,35 @@
 
 from __future__ import annotations
 
-import lzma
-import random
 import re
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_texts import (
+    ALLOC,
+    ALLOCATED,
+    COUNTS,
+    DATA,
+    FLAGS,
+    FREE,
+    FREED,
+    HEAD,
+    LOST,
+    Row,
+    all_accounted,
+    one,
+    parse,
+    real,
+)
 
 from clearfw import _core
 from clearfw.gfp import Gfp
-from clearfw.traces import COLUMNS, NO_PFN, Events, Kind
-
-DATA = Path(__file__).parent / "data"
-# As csrc/trace_text.h has them.
-LONGEST = 16384
-KEPT = 8
+from clearfw.traces import NO_PFN, Events, Kind
 
 NAMES = {"alloc": Kind.ALLOC, "free": Kind.FREE, "free_batched": Kind.FREE_BATCHED}
-FLAGS = "GFP_KERNEL|__GFP_ZERO"
-ALLOC = f"mm_page_alloc: page=00000000b01e805e pfn=0x1009f8 order=2 migratetype=0 gfp_flags={FLAGS}"
-FREE = "mm_page_free: page=00000000911d8796 pfn=0x10101b order=1"
-HEAD = "              sh-61      [001] .....     6.139211: "
-
-# An event: ts, pfn, gfp, pid, cpu, migratetype, order, kind.
-Row: TypeAlias = "tuple[int, int, str, int, int, int, int, Kind]"
-ALLOCATED: Row = (6139211000, 0x1009F8, FLAGS, 61, 1, 0, 2, Kind.ALLOC)
-FREED: Row = (6139211000, 0x10101B, "none", 61, 1, -1, 1, Kind.FREE)
-
-
-@attrs.frozen
-class Parsed:
-    """What came of a text."""
-
-    rows: list[Row]
-    lines: dict[str, int]
-    lost: int
-    backwards: int
-    form: str | None
-    bad: list[tuple[int, int, str, bytes]]
-
-
-def rows(events: Events, gfp_flags: list[bytes]) -> list[Row]:
-    """Return EVENTS line by line, with their gfp flags as text."""
-    columns = {name: getattr(events, name).tolist() for name in COLUMNS}
-    columns["gfp"] = [gfp_flags[index].decode(errors="replace") for index in columns["gfp"]]
-    columns["kind"] = list(map(Kind, columns["kind"]))
-    return list(zip(*columns.values(), strict=True))
-
-
-def parse(text: bytes, cuts: tuple[int, ...] = (), room: int = 50) -> Parsed:
-    """Parse TEXT, fed in pieces that end at CUTS, with ROOM for so many events at a time."""
-    parser = _core.TraceText()
-    events, filled, found = Events.room(room), 0, []
-    ends = [*sorted(cuts), len(text)]
-    for start, end in zip([0, *ends], ends, strict=False):
-        piece = text[start:end]
-        while piece:
-            nread, filled = parser.feed(piece, events, filled)
-            piece = piece[nread:]
-            if filled == room:
-                found += rows(events, parser.gfp_flags)
-                filled = 0
-    filled = parser.end(events, filled)
-    found += rows(events[:filled], parser.gfp_flags)
-    return Parsed(found, parser.lines, parser.lost, parser.backwards, parser.form, parser.bad)
-
-
-def all_accounted(parsed: Parsed) -> bool:
-    """Return whether each line is one of event, other event, comment, loss and bad line."""
-    return parsed.lines["all"] == len(parsed.rows) + sum(
-        parsed.lines[what] for what in ("comments", "other_events", "losses", "bad")
-    )
-
-
-def one(line: str | bytes) -> Row:
-    """Return the event of a text of one line, in which there is nothing else."""
-    parsed = parse(line.encode() if isinstance(line, str) else line)
-
-    assert (len(parsed.rows), parsed.lines["all"], parsed.lines["bad"]) == (1, 1, 0), parsed
-    return parsed.rows[0]
-
-
-def real(name: str) -> bytes:
-    """Return the text of one of the traces that come with the tests."""
-    path = DATA / name
-    return lzma.open(path).read() if path.suffix == ".xz" else path.read_bytes()
-
-
-COUNTS = {
-    "kernel-7.3-smp2-storm/trace.txt.xz": ("ftrace", 74_561, 77_337, 26_190),
-    "kernel-7.3-smp2-thp/trace.txt.xz": ("ftrace", 4_167, 4_194, 2_083),
-    "kernel-6.18/trace-stack.txt": ("ftrace", 8, 0, 0),
-    "kernel-6.18/trace-latency.txt": ("ftrace", 5, 0, 0),
-    "kernel-6.18/trace-no-irq-info.txt": ("ftrace", 4, 0, 0),
-    "kernel-6.18/trace-tgid-overwritten.txt": ("ftrace", 48, 0, 0),
-    "kernel-6.18/trace_pipe-lost.txt": ("ftrace", 44, 10, 31),
-    "kernel-6.18/trace-cmd-report.txt": ("trace-cmd report", 62, 10, 7),
-    "kernel-6.18/trace-cmd-report-dropped.txt": ("trace-cmd report", 65, 20, 8),
-    "kernel-6.18/trace-cmd-report-latency.txt": ("trace-cmd report", 46, 2, 1),
-    "kernel-6.18/trace-cmd-report-raw.txt": ("trace-cmd report", 46, 2, 1),
-    "kernel-6.18/perf-script-callchain.txt": ("perf script", 6, 0, 0),
-    "kernel-6.18/perf-script-lost.txt": ("perf script", 20, 20, 0),
-    "kernel-6.18/perf-script-pid-tid.txt": ("perf script", 15, 27, 18),
-}
-LOST = {
-    "kernel-6.18/trace-stack.txt": 32_282 - 24_801,
-    "kernel-6.18/trace-latency.txt": 32_282 - 24_801,
-    "kernel-6.18/trace-no-irq-info.txt": 32_282 - 24_801,
-    "kernel-6.18/trace-tgid-overwritten.txt": 29_137 - 693,
-    "kernel-6.18/trace_pipe-lost.txt": 167 + 1188,
-    "kernel-6.18/trace-cmd-report-dropped.txt": 12_856 + 1,
-    "kernel-6.18/perf-script-lost.txt": 15,
-}
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -275,6 +187,8 @@ QUIRKS = {
     "pfn in decimal": HEAD + ALLOC.replace("0x1009f8", str(0x1009F8)),
     "another order of fields": HEAD + re.sub(r"( order=2)(.*)", r"\2\1", ALLOC),
     "no pointer, as trace-cmd -R": HEAD + re.sub(r"page=\S+ ", "", ALLOC),
+    "ftrace's option fields": f"{HEAD}mm_page_alloc: pfn=0x1009f8 (1051128) order=0x2 (2) gfp_flags={FLAGS} (0) "
+    "migratetype=0x0 (0)",
     "a field from elsewhere": HEAD + ALLOC + " node=0",
     "carriage return": HEAD + ALLOC + "\r\n",
     "blanks at the end": HEAD + ALLOC + "  \n",
@@ -427,78 +341,6 @@ def test_what_the_kernel_overwrote_is_lost(line: str, lost: int) -> None:
     assert (parsed.lost, parsed.lines["comments"]) == (lost, 1)
 
 
-BAD = [
-    ("what is this", 1, "TASK-PID [CPU] TIME: EVENT", "what is this"),
-    ("  what is this", 3, "TASK-PID [CPU] TIME: EVENT", "what is this"),
-    ("\x00\x00\x01", 1, "TASK-PID [CPU] TIME: EVENT", "\x00\x00\x01"),
-    ("sh-61 [001] what: x", 19, 'a time and ":"', "x"),
-    (f"sh-61 [001] ..... 6.139211 {FREE}", 19, 'a time and ":"', f"6.139211 {FREE}"[:40]),
-    ("sh-61 [001] ..... 6.1392111234: x", 19, 'a time and ":"', "6.1392111234: x"),
-    ("sh-61 [001] ..... 99999999999.000000: x", 19, 'a time and ":"', "99999999999.000000: x"),
-    ("sh-61 [001] ..... 99999999999999999999: x", 19, 'a time and ":"', "99999999999999999999: x"),
-    ("sh-99999999999 [001] 6.1: x", 4, "a pid", "99999999999 [001] 6.1: x"),
-    ("sh-61 [65536] 6.1: x", 8, "a processor's number", "65536] 6.1: x"),
-    ("sh-61 [1.2] 6.1: x", 9, '"]" after the processor', ".2] 6.1: x"),
-    ("sh-61 [1] 6.1: mm_page_fr", 16, 'an event\'s name and ":"', "mm_page_fr"),
-    ("sh-61 [1] 6.1: kmem:mm_page_free", 16, 'an event\'s name and ":"', "kmem:mm_page_free"),
-    ("sh-61 [1] 6.1: mm_page_free: page=0", 36, "pfn=NUMBER, once", ""),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=0x1", 37, "order=NUMBER, once", ""),
-    ("sh-61 [1] 6.1: mm_page_alloc: pfn=0x1 order=0", 46, "gfp_flags=FLAGS, once", ""),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=0x1ffffffffffffffff order=0", 30, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=36893488147419103232 order=0", 30, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=0xffffffffffffffff order=0", 29, "the pfn of a page", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=0x order=0", 30, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=12ab order=0", 30, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn= order=0", 30, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=1 order=64", 36, "order=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=1 order=-1", 36, "order=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=1 pfn=1 order=0", 36, "pfn=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=1 order=0 what", 44, "KEY=VALUE", "what"),
-    ("sh-61 [1] 6.1: mm_page_free: pfn=1 order=0\x00", 36, "order=NUMBER, once", "order=0\x00"),
-    ("sh-61 [1] 6.1: mm_page_alloc: pfn=1 migratetype=128", 37, "migratetype=NUMBER, once", None),
-    ("sh-61 [1] 6.1: mm_page_alloc: pfn=1 gfp_flags=", 37, "gfp_flags=FLAGS, once", None),
-    ("sh-61 [1] 6.1: mm_page_alloc: [FAILED TO PARSE] pfn=0x1", 31, "KEY=VALUE", None),
-    (f"sh-61 [1] 6.1: mm_page_alloc: pfn=1 order=0 gfp_flags={'x' * 1025}", 30, "gfp flags, of which", None),
-    ("CPU:1 [LOST many EVENTS]", 1, "TASK-PID [CPU] TIME: EVENT", None),
-    ("x" * (LONGEST + 1), 1, f"a line of at most {LONGEST} bytes", "x" * 40),
-    (HEAD + ALLOC + " " * LONGEST, 1, f"a line of at most {LONGEST} bytes", None),
-]
-
-
-@pytest.mark.parametrize(("line", "column", "expected", "found"), BAD, ids=lambda one: str(one)[:60])
-def test_a_bad_line_is_shown_and_hurts_no_other(
-    line: str, column: int, expected: str, found: str | None
-) -> None:
-    """Its number, the column, what should have stood there and what does; the lines around it are read."""
-    text = "\n".join([HEAD + FREE, line, HEAD + ALLOC]).encode()
-
-    parsed = parse(text)
-
-    assert parsed.rows == [FREED, ALLOCATED]
-    assert len(parsed.bad) == 1
-    assert (2, column) == parsed.bad[0][:2]
-    assert parsed.bad[0][2].startswith(expected)
-    assert found is None or found.encode() == parsed.bad[0][3]
-
-
-def test_bad_lines_are_all_counted_and_the_first_kept() -> None:
-    """However many there are."""
-    parsed = parse(b"what\n" * 1000)
-
-    assert parsed.lines["bad"] == 1000
-    assert [line for line, *_ in parsed.bad] == list(range(1, KEPT + 1))
-
-
-def test_more_distinct_flags_than_a_kernel_has_are_bad_lines() -> None:
-    """Memory is bounded also where each line has flags of its own."""
-    lines = [(HEAD + ALLOC).replace(FLAGS, f"0x{number:x}") for number in range(5000)]
-
-    parsed = parse("\n".join(lines).encode(), room=6000)
-
-    assert len(parsed.rows) == 4096
-    assert parsed.lines["bad"] == 5000 - 4096
-
-
 def test_time_that_goes_backwards_is_counted() -> None:
     """Each time it does; equal times do not."""
     times = ("1.0", "2.0", "2.0", "1.5", "1.6", "0.1")
@@ -507,60 +349,10 @@ def test_time_that_goes_backwards_is_counted() -> None:
     assert parse(text.encode()).backwards == 2
 
 
-def test_no_memory_for_flags_is_a_bad_line() -> None:
-    """What the host refuses is neither a crash nor other flags."""
-    parser, events = _core.TraceText(), Events.room(2)
-    _core.fail_after(1)
-
-    parser.feed(f"{HEAD}{FREE}\n{HEAD}{ALLOC}\n".encode(), events, 0)
-
-    assert (parser.lines["bad"], parser.gfp_flags) == (1, [FLAGS.encode()])
-
-
 def test_an_end_without_room_is_refused() -> None:
     """The caller's mistake is not an event lost."""
     with pytest.raises(ValueError, match="no room for the last event"):
         _core.TraceText().end(Events.room(1), 1)
-
-
-SAMPLE = b"".join(real(name)[:3000] for name in COUNTS)
-
-
-@given(cuts=st.lists(st.integers(0, len(SAMPLE)), max_size=20).map(tuple), room=st.integers(1, 100))
-def test_how_it_is_cut_changes_nothing(cuts: tuple[int, ...], room: int) -> None:
-    """Fed in any pieces, and with any room for events, a text is the same."""
-    assert parse(SAMPLE) == parse(SAMPLE, cuts, room)
-
-
-def mutated(text: bytes, source: random.Random) -> bytes:
-    """Return TEXT with some bytes changed, taken out, or doubled, and lines so too."""
-    changed = bytearray(text)
-    for _ in range(source.randrange(1, 60)):
-        at, length = source.randrange(len(changed)), source.randrange(1, 30)
-        piece = changed[at : at + length]
-        new = source.choice(
-            [b"", piece * 2, source.randbytes(length), b"\n", b"[", b"-", b"9" * length, b" " * length]
-        )
-        changed[at : at + length] = new
-    return bytes(changed)
-
-
-def test_no_damage_is_too_much() -> None:
-    """Real lines, damaged at random, are each an event, an other, a comment, a loss or bad."""
-    source = random.Random(7)
-    for _ in range(300):
-        text = mutated(SAMPLE, source)
-        parsed = parse(text, room=len(SAMPLE) // 40)
-
-        assert all_accounted(parsed)
-        assert parsed.lines["all"] == text.count(b"\n") + (not text.endswith(b"\n"))
-        assert all(row[6] < 64 and row[3] >= -1 for row in parsed.rows)
-
-
-@given(text=st.binary(max_size=400))
-def test_any_bytes_will_do(text: bytes) -> None:
-    """What is no text at all is read to its end."""
-    assert all_accounted(parse(text))
 
 
 def test_the_flags_of_raw_numbers_and_of_names_agree() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from clearfw.trace_text import Import
 
 _INTERRUPTED = 130  # 128 + SIGINT
+# Of names that the text is to blame for, however many they are.
+_SHOWN = 8
 
 
 def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
@@ -108,7 +110,9 @@ def _summary(found: Import, output: Path) -> Iterator[str]:
         yield f"  bad lines {lines['bad']:,}{', of which the first' * (lines['bad'] > len(found.bad))}:"
         yield from (f"    {bad}" for bad in found.bad)
     if found.unknown_gfp:
-        yield f"  gfp flags that have no name here, left out: {', '.join(found.unknown_gfp)}"
+        more = len(found.unknown_gfp) - _SHOWN
+        shown = (*found.unknown_gfp[:_SHOWN], *([f"and {more} more"] * (more > 0)))
+        yield f"  gfp flags that have no name here, left out: {', '.join(shown)}"
     if found.backwards:
         yield f"  time went backwards {found.backwards:,} times in the text: the trace is sorted by it"
     if found.interrupted:

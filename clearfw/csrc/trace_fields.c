@@ -19,17 +19,22 @@ static const char *read_page(const char *at, const char *end, struct trace_field
 	return read_word(skip_spaces(at, end), end, &fields->page, &fields->npage);
 }
 
-/* In hex since 5.x, with "0x", and in decimal before. */
-static const char *read_pfn(const char *at, const char *end, struct trace_fields *fields)
+/* pfns are in hex since 5.x, all numbers are with ftrace's option "fields". */
+static const char *read_number(const char *at, const char *end, uint64_t *value)
 {
 	const char *digits = after(at, end, "0x");
 
-	return digits ? hexadecimal(digits, end, &fields->pfn) : decimal(at, end, &fields->pfn);
+	return digits ? hexadecimal(digits, end, value) : decimal(at, end, value);
+}
+
+static const char *read_pfn(const char *at, const char *end, struct trace_fields *fields)
+{
+	return read_number(at, end, &fields->pfn);
 }
 
 static const char *read_order(const char *at, const char *end, struct trace_fields *fields)
 {
-	at = decimal(at, end, &fields->order);
+	at = read_number(at, end, &fields->order);
 	return at && fields->order <= ORDER_MAX ? at : NULL;
 }
 
@@ -38,7 +43,7 @@ static const char *read_migratetype(const char *at, const char *end, struct trac
 	bool is_negative = at < end && *at == '-';
 	uint64_t value;
 
-	at = decimal(at + is_negative, end, &value);
+	at = read_number(at + is_negative, end, &value);
 	if (!at || value > INT8_MAX)
 		return NULL;
 	fields->migratetype = (int8_t)(is_negative ? -(int)value : (int)value);
@@ -78,12 +83,13 @@ static const char *read_known(struct line *line, const char *at, const char *val
 	return end;
 }
 
-/* A field that some kernel has and that says nothing of the page, as cold=. */
+/* A field that some kernel has and that says nothing of the page, as cold=; and "(2)", the 0x2 before it. */
 static const char *skip_field(struct line *line, const char *at)
 {
 	const char *end = skip_word(at, line->end);
+	bool is_aside = *at == '(' && end[-1] == ')';
 
-	if (!memchr(at, '=', (size_t)(end - at))) {
+	if (!is_aside && !memchr(at, '=', (size_t)(end - at))) {
 		wrong(line, at, "KEY=VALUE");
 		return NULL;
 	}

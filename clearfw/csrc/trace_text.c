@@ -197,11 +197,12 @@ static bool is_stack(const struct line *line)
 
 static void note_bad(struct trace_text *text, const struct line *line)
 {
-	struct trace_text_bad *bad = &text->bad[text->bads];
+	struct trace_text_bad *bad;
 	const char *at = line->wrong;
 
 	if (text->bads++ >= TRACE_TEXT_BAD)
 		return;
+	bad = &text->bad[text->bads - 1];
 	bad->line = text->lines;
 	bad->column = (uint32_t)(at - line->start) + 1;
 	bad->expected = line->expected;
