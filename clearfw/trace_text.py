@@ -212,7 +212,7 @@ class _Writing:
 
 def _bad(text: TraceText) -> tuple[BadLine, ...]:
     return tuple(
-        BadLine(line, column, expected, found.decode(errors="backslashreplace"))
+        BadLine(line, column, expected, found.decode(errors="replace"))
         for line, column, expected, found in text.bad
     )
 

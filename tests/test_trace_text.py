@@ -187,8 +187,8 @@ QUIRKS = {
     "pfn in decimal": HEAD + ALLOC.replace("0x1009f8", str(0x1009F8)),
     "another order of fields": HEAD + re.sub(r"( order=2)(.*)", r"\2\1", ALLOC),
     "no pointer, as trace-cmd -R": HEAD + re.sub(r"page=\S+ ", "", ALLOC),
-    "ftrace's option fields": f"{HEAD}mm_page_alloc: pfn=0x1009f8 (1051128) order=0x2 (2) gfp_flags={FLAGS} (0) "
-    "migratetype=0x0 (0)",
+    "ftrace's option fields": f"{HEAD}mm_page_alloc: pfn=0x1009f8 (1051128) order=0x2 (2) "
+    f"gfp_flags={FLAGS} (0) migratetype=0x0 (0)",
     "a field from elsewhere": HEAD + ALLOC + " node=0",
     "carriage return": HEAD + ALLOC + "\r\n",
     "blanks at the end": HEAD + ALLOC + "  \n",

@@ -57,7 +57,7 @@ cdef class TraceText:
         return read, events.nr
 
     def end(self, into, Py_ssize_t filled) -> int:
-        """Read a last line that no newline ends; return how many events INTO then has. It wants room for one."""
+        """Read a last line that no newline ends; return how many events INTO, with room for one, then has."""
         cdef trace_events events = _columns(into)
         if filled >= <Py_ssize_t>events.room:
             raise ValueError("no room for the last event")
@@ -75,7 +75,11 @@ cdef class TraceText:
         """Lines by what they are; all others are events."""
         cdef c_trace_text *c = self.c
         return {
-            "all": c.lines, "comments": c.comments, "other_events": c.others, "losses": c.losses, "bad": c.bads
+            "all": c.lines,
+            "comments": c.comments,
+            "other_events": c.others,
+            "losses": c.losses,
+            "bad": c.bads,
         }
 
     @property

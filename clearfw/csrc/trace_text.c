@@ -84,7 +84,7 @@ static bool read_event(struct trace_text *text, struct line *line, struct trace_
 	const char *perf = after(head->event, line->end, "kmem:");
 	const char *name = after(perf ?: head->event, line->end, "mm_page_");
 
-	/* perf has the pid -1 where it knows none, and there the dash is no hyphen. ftrace says no "kmem:". */
+	/* perf has the pid -1 where it knows none. ftrace, with its TASK-PID, has no "kmem:". */
 	if (perf && !head->is_perf && head->pid == 1) {
 		head->is_perf = true;
 		head->pid = -1;

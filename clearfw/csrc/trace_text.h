@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page events from text as ftrace (kernel/trace/trace_output.c, 7.3), trace-cmd report and perf script print it.
+ * Page events from text: of ftrace (kernel/trace/trace_output.c, 7.3), of trace-cmd report and perf script.
  * Every line is an event, an event of another tracepoint, a comment, word of lost events, or bad.
  */
 #ifndef CLEARFW_TRACE_TEXT_H

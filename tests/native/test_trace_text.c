@@ -18,10 +18,10 @@ static struct trace_text text;
 static struct trace_events events = { ts, pfn, gfp, pid, cpu, migratetype, order, kind, 0, ROOM };
 
 static const char *const lines[] = {
-	"              sh-61      [001] d..1.     6.139211: mm_page_alloc: page=0000000000000000 pfn=0x0 order=9 "
-	"migratetype=1 gfp_flags=GFP_KERNEL|__GFP_ZERO\r\n",
+	"              sh-61      [001] d..1.     6.139211: mm_page_alloc: page=0000000000000000 pfn=0x0 "
+	"order=9 migratetype=1 gfp_flags=GFP_KERNEL|__GFP_ZERO\r\n",
 	"      sh-61        1..... 6139211us+: mm_page_free: page=00000000911d8796 pfn=0x10101b order=0\n",
-	"mine:               sh-61   (-----) [001]     6.139211: mm_page_free_batched: page=0x1 pfn=77 order=0\n",
+	"mine:               sh-61   (-----) [001]     6.139211: mm_page_free_batched: page=0x1 pfn=77\n",
 	"            bash 409/410   [000] 13132.837968744: kmem:mm_page_free: page=0x1 pfn=0x1 order=3\n",
 	"            bash 10554 [000] 13132.837968744: PERF_RECORD_LOST lost 15\n",
 	"mine: CPU:1 [12 EVENTS DROPPED]\n",
