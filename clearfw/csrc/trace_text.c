@@ -171,12 +171,10 @@ static bool read_report_header(struct trace_text *text, const struct line *line)
 
 static bool read_comment(struct trace_text *text, const struct line *line)
 {
-	const char *first = skip_spaces(line->start, line->end);
-
-	if (first == line->end)
+	if (skip_spaces(line->start, line->end) == line->end)
 		return true;
-	if (*first != '#')
-		return first == line->start && read_report_header(text, line);
+	if (*line->start != '#')
+		return read_report_header(text, line);
 	read_header(text, line);
 	return true;
 }
@@ -193,6 +191,12 @@ static bool is_stack(const struct line *line)
 	if (at == line->start || memmem(at, (size_t)(line->end - at), "pfn=", 4))
 		return false;
 	return hexadecimal(at, end, &address) == end;
+}
+
+/* A comment that is indented; in an event, a comm may begin so. */
+static bool is_indented_comment(const struct line *line)
+{
+	return *skip_spaces(line->start, line->end) == '#';
 }
 
 static void note_bad(struct trace_text *text, const struct line *line)
@@ -219,7 +223,7 @@ static bool read_whole(struct trace_text *text, struct line *line, struct trace_
 		return wrong(line, line->start, "a line of at most 16384 bytes");
 	if (trace_head_find(line, &head))
 		return read_event(text, line, &head, events);
-	if (is_stack(line)) {
+	if (is_stack(line) || is_indented_comment(line)) {
 		text->comments++;
 		return true;
 	}
