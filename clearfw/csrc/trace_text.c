@@ -171,7 +171,7 @@ static bool read_report_header(struct trace_text *text, const struct line *line)
 
 static bool read_comment(struct trace_text *text, const struct line *line)
 {
-	if (skip_spaces(line->start, line->end) == line->end)
+	if (line->start == line->end)
 		return true;
 	if (*line->start != '#')
 		return read_report_header(text, line);
@@ -193,10 +193,12 @@ static bool is_stack(const struct line *line)
 	return hexadecimal(at, end, &address) == end;
 }
 
-/* A comment that is indented; in an event, a comm may begin so. */
-static bool is_indented_comment(const struct line *line)
+/* Blanks alone, or a comment that is indented: asked of what is no event, whose comm may begin so. */
+static bool is_filler(const struct line *line)
 {
-	return *skip_spaces(line->start, line->end) == '#';
+	const char *at = skip_spaces(line->start, line->end);
+
+	return at == line->end || *at == '#';
 }
 
 static void note_bad(struct trace_text *text, const struct line *line)
@@ -223,7 +225,7 @@ static bool read_whole(struct trace_text *text, struct line *line, struct trace_
 		return wrong(line, line->start, "a line of at most 16384 bytes");
 	if (trace_head_find(line, &head))
 		return read_event(text, line, &head, events);
-	if (is_stack(line) || is_indented_comment(line)) {
+	if (is_stack(line) || is_filler(line)) {
 		text->comments++;
 		return true;
 	}
