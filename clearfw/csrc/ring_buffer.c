@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring_buffer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* enum ring_buffer_type (include/linux/ring_buffer.h, 7.3); 1 to 28: that many words of data */
+enum { TYPE_LONG = 0, TYPE_PADDING = 29, TYPE_TIME_EXTEND = 30, TYPE_TIME_STAMP = 31 };
+
+#define HEADER_BYTES 4u
+#define DELTA_BITS 27
+
+/* kernel/trace/ring_buffer.c, 7.3: RB_MISSED_EVENTS, RB_MISSED_STORED. Ints there: in 64 bits the sign spreads. */
+#define MISSED_EVENTS (1u << 31)
+#define MISSED_STORED (1u << 30)
+
+/* An absolute stamp has 59 bits; the page's stamp knows the rest (rb_fix_abs_ts). */
+#define STAMP_BITS 59
+#define STAMP_TOP (~UINT64_C(0) << STAMP_BITS)
+
+struct cursor {
+	const unsigned char *at, *end;
+	uint64_t ts;
+};
+
+static inline uint32_t load32(const unsigned char *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline uint64_t load(const unsigned char *record, struct rb_field field)
+{
+	uint64_t u64;
+	uint16_t u16;
+
+	switch (field.size) {
+	case 8:
+		memcpy(&u64, record + field.offset, sizeof(u64));
+		return u64;
+	case 4:
+		return load32(record + field.offset);
+	case 2:
+		memcpy(&u16, record + field.offset, sizeof(u16));
+		return u16;
+	case 1:
+		return record[field.offset];
+	default:
+		return 0;
+	}
+}
+
+/* struct ring_buffer_event: bit fields, which the compiler lays out by the byte order. */
+static inline uint32_t type_of(uint32_t header)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return header & 31;
+#else
+	return header >> DELTA_BITS;
+#endif
+}
+
+static inline uint32_t delta_of(uint32_t header)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return header >> 5;
+#else
+	return header & ((1u << DELTA_BITS) - 1);
+#endif
+}
+
+static bool fits(struct rb_field field, uint32_t nbytes)
+{
+	bool known = !field.size || field.size == 1 || field.size == 2 || field.size == 4 || field.size == 8;
+
+	return known && field.offset <= nbytes && field.size <= nbytes - field.offset;
+}
+
+static uint32_t reach(uint32_t nbytes, struct rb_field field)
+{
+	uint32_t end = field.size ? field.offset + field.size : 0;
+
+	return end > nbytes ? end : nbytes;
+}
+
+static bool record_init(struct rb_decoder *decoder, int kind)
+{
+	const struct rb_layout *layout = &decoder->layout;
+	const struct rb_record *record = &layout->record[kind];
+	const struct rb_field field[] = { layout->type, record->pid,  record->pfn,
+					  record->order, record->gfp, record->migratetype };
+
+	for (size_t i = 0; i < sizeof(field) / sizeof(*field); i++) {
+		if (!fits(field[i], layout->nbytes))
+			return false;
+		decoder->record_bytes[kind] = reach(decoder->record_bytes[kind], field[i]);
+	}
+	return true;
+}
+
+bool rb_init(struct rb_decoder *decoder, const struct rb_layout *layout)
+{
+	memset(decoder, 0, sizeof(*decoder));
+	decoder->layout = *layout;
+	if (layout->data > layout->nbytes || layout->timestamp.size != 8 || layout->commit.size < 4 ||
+	    layout->type.size != 2)
+		return false;
+	if (!fits(layout->timestamp, layout->data) || !fits(layout->commit, layout->data))
+		return false;
+	for (int kind = 0; kind < NR_TRACE_KINDS; kind++) {
+		if (!record_init(decoder, kind))
+			return false;
+	}
+	return true;
+}
+
+void rb_deinit(struct rb_decoder *decoder)
+{
+	intern_deinit(&decoder->gfp);
+}
+
+uint32_t rb_most_events(const struct rb_decoder *decoder)
+{
+	return (decoder->layout.nbytes - decoder->layout.data) / RB_EVENT_BYTES;
+}
+
+static inline bool gfp_index(struct rb_decoder *decoder, uint64_t flags, uint32_t *index)
+{
+	struct rb_gfp *cached = &decoder->gfp_cache[(flags ^ flags >> 6 ^ flags >> 12 ^ flags >> 18) % RB_GFP_CACHE];
+	int found;
+
+	if (!cached->known || cached->flags != flags) {
+		found = intern(&decoder->gfp, &flags, sizeof(flags));
+		if (found < 0)
+			return false;
+		*cached = (struct rb_gfp){ flags, (uint32_t)found, true };
+	}
+	*index = cached->index;
+	return true;
+}
+
+/* A failed allocation has pfn -1UL (mm_page_alloc), whose width is the kernel's. */
+static inline uint64_t load_pfn(const unsigned char *record, struct rb_field field)
+{
+	uint64_t pfn = load(record, field);
+
+	return field.size == 4 && pfn == UINT32_MAX ? TRACE_NO_PFN : pfn;
+}
+
+static inline bool append(struct rb_decoder *decoder, int kind, const unsigned char *at, uint64_t ts,
+			  struct trace_events *events)
+{
+	const struct rb_record *record = &decoder->layout.record[kind];
+	size_t nr = events->nr;
+
+	events->gfp[nr] = 0;
+	if (record->gfp.size && !gfp_index(decoder, load(at, record->gfp), &events->gfp[nr]))
+		return false;
+	events->ts[nr] = ts;
+	events->pfn[nr] = load_pfn(at, record->pfn);
+	events->pid[nr] = (int32_t)load(at, record->pid);
+	events->migratetype[nr] = record->migratetype.size ? (int8_t)load(at, record->migratetype) : -1;
+	events->order[nr] = (uint8_t)load(at, record->order);
+	events->kind[nr] = (uint8_t)kind;
+	events->nr++;
+	return true;
+}
+
+static inline int kind_of(const struct rb_decoder *decoder, uint16_t id)
+{
+	for (int kind = 0; kind < NR_TRACE_KINDS; kind++) {
+		if (decoder->layout.record[kind].id == id && decoder->layout.record[kind].recorded)
+			return kind;
+	}
+	return -1;
+}
+
+enum verdict { GOOD, MALFORMED, NO_MEMORY };
+
+static inline enum verdict decode_record(struct rb_decoder *decoder, const unsigned char *at, size_t nbytes,
+					 uint64_t ts, struct trace_events *events)
+{
+	const struct rb_field type = decoder->layout.type;
+	int kind;
+
+	if (nbytes < type.offset + type.size)
+		return MALFORMED;
+	kind = kind_of(decoder, (uint16_t)load(at, type));
+	if (kind < 0) {
+		decoder->counts.other++;
+		return GOOD;
+	}
+	if (nbytes < decoder->record_bytes[kind])
+		return MALFORMED;
+	return append(decoder, kind, at, ts, events) ? GOOD : NO_MEMORY;
+}
+
+/* rb_fix_abs_ts(), 7.3 */
+static uint64_t whole_stamp(uint64_t stamp, uint64_t before)
+{
+	if (!(before & STAMP_TOP))
+		return stamp;
+	stamp |= before & STAMP_TOP;
+	return stamp < before ? stamp + (UINT64_C(1) << STAMP_BITS) : stamp;
+}
+
+/* What is no data: padding, and time that passed; WORD is the one behind the header. Returns its length. */
+static uint32_t pass_time(struct cursor *cursor, uint32_t type, uint32_t delta, uint32_t word)
+{
+	uint64_t wide = ((uint64_t)word << DELTA_BITS) + delta;
+
+	if (type == TYPE_TIME_EXTEND)
+		cursor->ts += wide;
+	else if (type == TYPE_TIME_STAMP)
+		cursor->ts = whole_stamp(wide, cursor->ts);
+	else if (delta != 1) /* 1 stands for 0 in a discarded event: check_buffer(), 7.3 */
+		cursor->ts += delta;
+	return type == TYPE_PADDING ? word : 4;
+}
+
+static enum verdict decode_next(struct rb_decoder *decoder, struct cursor *cursor,
+				struct trace_events *events)
+{
+	uint32_t header = load32(cursor->at), type = type_of(header), delta = delta_of(header);
+	const unsigned char *body = cursor->at + HEADER_BYTES;
+	size_t left = (size_t)(cursor->end - body), nbytes = type * 4u;
+	bool data = type != TYPE_LONG && type < TYPE_PADDING;
+
+	/* rb_null_event(): nothing follows in this sub-buffer. */
+	if (type == TYPE_PADDING && !delta) {
+		cursor->at = cursor->end;
+		return GOOD;
+	}
+	if (!data) {
+		if (left < 4)
+			return MALFORMED;
+		nbytes = type == TYPE_LONG ? load32(body) : pass_time(cursor, type, delta, load32(body));
+	}
+	if (nbytes < 4 || nbytes > left || nbytes % 4)
+		return MALFORMED;
+	cursor->at = body + nbytes;
+	if (type >= TYPE_PADDING)
+		return GOOD;
+	cursor->ts += delta;
+	/* A long record's length counts the word that holds it. */
+	return data ? decode_record(decoder, body, nbytes, cursor->ts, events) :
+		      decode_record(decoder, body + 4, nbytes - 4, cursor->ts, events);
+}
+
+static void count_missed(struct rb_decoder *decoder, const unsigned char *end, size_t left, uint32_t commit)
+{
+	struct rb_field stored = { 0, decoder->layout.commit.size };
+
+	if (!(commit & MISSED_EVENTS))
+		return;
+	decoder->counts.missed_pages++;
+	/* The count follows the data where there is room: ring_buffer_read_page(), 7.3. */
+	if (commit & MISSED_STORED && left >= stored.size)
+		decoder->counts.missed += load(end, stored);
+}
+
+bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu,
+	       struct trace_events *events)
+{
+	const struct rb_layout *layout = &decoder->layout;
+	uint32_t commit = (uint32_t)load(page, layout->commit), room = layout->nbytes - layout->data;
+	uint32_t nbytes = commit & ~(MISSED_EVENTS | MISSED_STORED);
+	struct cursor cursor = { page + layout->data, page + layout->data, load(page, layout->timestamp) };
+	enum verdict verdict = GOOD;
+	size_t first = events->nr;
+
+	decoder->counts.pages++;
+	if (nbytes > room) {
+		decoder->counts.malformed++;
+		return true;
+	}
+	cursor.end += nbytes;
+	count_missed(decoder, cursor.end, room - nbytes, commit);
+	while (verdict == GOOD && cursor.at < cursor.end)
+		verdict = cursor.end - cursor.at < HEADER_BYTES ? MALFORMED : decode_next(decoder, &cursor, events);
+	for (size_t i = first; i < events->nr; i++)
+		events->cpu[i] = cpu;
+	if (verdict == MALFORMED)
+		decoder->counts.malformed++;
+	return verdict != NO_MEMORY;
+}
+
+enum rb_end rb_drain(struct rb_decoder *decoder, int fd, unsigned char *page, uint16_t cpu,
+		     struct trace_events *events)
+{
+	while (events->room - events->nr >= rb_most_events(decoder)) {
+		ssize_t got = read(fd, page, decoder->layout.nbytes);
+
+		if (got < 0)
+			return errno == EAGAIN || errno == EINTR ? RB_EMPTY : RB_FAILED;
+		if (!got)
+			return RB_EMPTY;
+		memset(page + got, 0, decoder->layout.nbytes - (size_t)got);
+		if (!rb_decode(decoder, page, cpu, events))
+			return RB_NO_MEMORY;
+	}
+	return RB_FULL;
+}
