@@ -19,12 +19,22 @@ enum { TYPE_LONG = 0, TYPE_PADDING = 29, TYPE_TIME_EXTEND = 30, TYPE_TIME_STAMP 
 #define STAMP_BITS 59
 #define STAMP_TOP (~UINT64_C(0) << STAMP_BITS)
 
-struct cursor {
+#define FAST static inline __attribute__((always_inline))
+
+/*
+ * One sub-buffer being decoded. It never leaves the function that has it, so that a store to a column of bytes,
+ * which may alias all that does, has nothing of it loaded again.
+ */
+struct pass {
+	struct rb_decoder *decoder;
+	struct rb_layout layout;
+	uint32_t record_bytes[NR_TRACE_KINDS];
+	struct trace_events out;
 	const unsigned char *at, *end;
 	uint64_t ts;
 };
 
-static inline uint32_t load32(const unsigned char *at)
+FAST uint32_t load32(const unsigned char *at)
 {
 	uint32_t value;
 
@@ -32,7 +42,7 @@ static inline uint32_t load32(const unsigned char *at)
 	return value;
 }
 
-static inline uint64_t load(const unsigned char *record, struct rb_field field)
+FAST uint64_t load(const unsigned char *record, struct rb_field field)
 {
 	uint64_t u64;
 	uint16_t u16;
@@ -54,7 +64,7 @@ static inline uint64_t load(const unsigned char *record, struct rb_field field)
 }
 
 /* struct ring_buffer_event: bit fields, which the compiler lays out by the byte order. */
-static inline uint32_t type_of(uint32_t header)
+FAST uint32_t type_of(uint32_t header)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return header & 31;
@@ -63,7 +73,7 @@ static inline uint32_t type_of(uint32_t header)
 #endif
 }
 
-static inline uint32_t delta_of(uint32_t header)
+FAST uint32_t delta_of(uint32_t header)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return header >> 5;
@@ -127,7 +137,7 @@ uint32_t rb_most_events(const struct rb_decoder *decoder)
 	return (decoder->layout.nbytes - decoder->layout.data) / RB_EVENT_BYTES;
 }
 
-static inline bool gfp_index(struct rb_decoder *decoder, uint64_t flags, uint32_t *index)
+FAST bool gfp_index(struct rb_decoder *decoder, uint64_t flags, uint32_t *index)
 {
 	struct rb_gfp *cached = &decoder->gfp_cache[(flags ^ flags >> 6 ^ flags >> 12 ^ flags >> 18) % RB_GFP_CACHE];
 	int found;
@@ -143,36 +153,37 @@ static inline bool gfp_index(struct rb_decoder *decoder, uint64_t flags, uint32_
 }
 
 /* A failed allocation has pfn -1UL (mm_page_alloc), whose width is the kernel's. */
-static inline uint64_t load_pfn(const unsigned char *record, struct rb_field field)
+FAST uint64_t load_pfn(const unsigned char *record, struct rb_field field)
 {
 	uint64_t pfn = load(record, field);
 
 	return field.size == 4 && pfn == UINT32_MAX ? TRACE_NO_PFN : pfn;
 }
 
-static inline bool append(struct rb_decoder *decoder, int kind, const unsigned char *at, uint64_t ts,
-			  struct trace_events *events)
+FAST bool append(struct pass *pass, int kind, const unsigned char *at)
 {
-	const struct rb_record *record = &decoder->layout.record[kind];
-	size_t nr = events->nr;
+	const struct rb_record *record = &pass->layout.record[kind];
+	struct trace_events *out = &pass->out;
+	size_t nr = out->nr;
+	uint32_t gfp = 0;
 
-	events->gfp[nr] = 0;
-	if (record->gfp.size && !gfp_index(decoder, load(at, record->gfp), &events->gfp[nr]))
+	if (record->gfp.size && !gfp_index(pass->decoder, load(at, record->gfp), &gfp))
 		return false;
-	events->ts[nr] = ts;
-	events->pfn[nr] = load_pfn(at, record->pfn);
-	events->pid[nr] = (int32_t)load(at, record->pid);
-	events->migratetype[nr] = record->migratetype.size ? (int8_t)load(at, record->migratetype) : -1;
-	events->order[nr] = (uint8_t)load(at, record->order);
-	events->kind[nr] = (uint8_t)kind;
-	events->nr++;
+	out->ts[nr] = pass->ts;
+	out->pfn[nr] = load_pfn(at, record->pfn);
+	out->gfp[nr] = gfp;
+	out->pid[nr] = (int32_t)load(at, record->pid);
+	out->migratetype[nr] = record->migratetype.size ? (int8_t)load(at, record->migratetype) : -1;
+	out->order[nr] = (uint8_t)load(at, record->order);
+	out->kind[nr] = (uint8_t)kind;
+	out->nr++;
 	return true;
 }
 
-static inline int kind_of(const struct rb_decoder *decoder, uint16_t id)
+FAST int kind_of(const struct rb_layout *layout, uint16_t id)
 {
 	for (int kind = 0; kind < NR_TRACE_KINDS; kind++) {
-		if (decoder->layout.record[kind].id == id && decoder->layout.record[kind].recorded)
+		if (layout->record[kind].id == id && layout->record[kind].recorded)
 			return kind;
 	}
 	return -1;
@@ -180,22 +191,21 @@ static inline int kind_of(const struct rb_decoder *decoder, uint16_t id)
 
 enum verdict { GOOD, MALFORMED, NO_MEMORY };
 
-static inline enum verdict decode_record(struct rb_decoder *decoder, const unsigned char *at, size_t nbytes,
-					 uint64_t ts, struct trace_events *events)
+FAST enum verdict decode_record(struct pass *pass, const unsigned char *at, size_t nbytes)
 {
-	const struct rb_field type = decoder->layout.type;
+	const struct rb_field type = pass->layout.type;
 	int kind;
 
 	if (nbytes < type.offset + type.size)
 		return MALFORMED;
-	kind = kind_of(decoder, (uint16_t)load(at, type));
+	kind = kind_of(&pass->layout, (uint16_t)load(at, type));
 	if (kind < 0) {
-		decoder->counts.other++;
+		pass->decoder->counts.other++;
 		return GOOD;
 	}
-	if (nbytes < decoder->record_bytes[kind])
+	if (nbytes < pass->record_bytes[kind])
 		return MALFORMED;
-	return append(decoder, kind, at, ts, events) ? GOOD : NO_MEMORY;
+	return append(pass, kind, at) ? GOOD : NO_MEMORY;
 }
 
 /* rb_fix_abs_ts(), 7.3 */
@@ -207,47 +217,61 @@ static uint64_t whole_stamp(uint64_t stamp, uint64_t before)
 	return stamp < before ? stamp + (UINT64_C(1) << STAMP_BITS) : stamp;
 }
 
-/* What is no data: padding, and time that passed; WORD is the one behind the header. Returns its length. */
-static uint32_t pass_time(struct cursor *cursor, uint32_t type, uint32_t delta, uint32_t word)
+/* When it is after what is no data: padding, and time that passed; WORD is the one behind the header. */
+static uint64_t pass_time(uint64_t ts, uint32_t type, uint32_t delta, uint32_t word)
 {
 	uint64_t wide = ((uint64_t)word << DELTA_BITS) + delta;
 
 	if (type == TYPE_TIME_EXTEND)
-		cursor->ts += wide;
-	else if (type == TYPE_TIME_STAMP)
-		cursor->ts = whole_stamp(wide, cursor->ts);
-	else if (delta != 1) /* 1 stands for 0 in a discarded event: check_buffer(), 7.3 */
-		cursor->ts += delta;
-	return type == TYPE_PADDING ? word : 4;
+		return ts + wide;
+	if (type == TYPE_TIME_STAMP)
+		return whole_stamp(wide, ts);
+	/* 1 stands for 0 in a discarded event: check_buffer(), 7.3 */
+	return delta == 1 ? ts : ts + delta;
 }
 
-static enum verdict decode_next(struct rb_decoder *decoder, struct cursor *cursor,
-				struct trace_events *events)
+/* What has a word behind its header that tells of it. */
+FAST enum verdict decode_rare(struct pass *pass, uint32_t type, uint32_t delta)
 {
-	uint32_t header = load32(cursor->at), type = type_of(header), delta = delta_of(header);
-	const unsigned char *body = cursor->at + HEADER_BYTES;
-	size_t left = (size_t)(cursor->end - body), nbytes = type * 4u;
-	bool data = type != TYPE_LONG && type < TYPE_PADDING;
+	const unsigned char *body = pass->at + HEADER_BYTES;
+	size_t left = (size_t)(pass->end - body), nbytes = 4;
+	uint32_t word;
 
 	/* rb_null_event(): nothing follows in this sub-buffer. */
 	if (type == TYPE_PADDING && !delta) {
-		cursor->at = cursor->end;
+		pass->at = pass->end;
 		return GOOD;
 	}
-	if (!data) {
-		if (left < 4)
-			return MALFORMED;
-		nbytes = type == TYPE_LONG ? load32(body) : pass_time(cursor, type, delta, load32(body));
-	}
+	if (left < 4)
+		return MALFORMED;
+	word = load32(body);
+	if (type == TYPE_LONG || type == TYPE_PADDING)
+		nbytes = word;
 	if (nbytes < 4 || nbytes > left || nbytes % 4)
 		return MALFORMED;
-	cursor->at = body + nbytes;
-	if (type >= TYPE_PADDING)
+	pass->at = body + nbytes;
+	if (type != TYPE_LONG) {
+		pass->ts = pass_time(pass->ts, type, delta, word);
 		return GOOD;
-	cursor->ts += delta;
-	/* A long record's length counts the word that holds it. */
-	return data ? decode_record(decoder, body, nbytes, cursor->ts, events) :
-		      decode_record(decoder, body + 4, nbytes - 4, cursor->ts, events);
+	}
+	pass->ts += delta;
+	/* Its length counts the word that holds it. */
+	return decode_record(pass, body + 4, nbytes - 4);
+}
+
+FAST enum verdict decode_next(struct pass *pass)
+{
+	uint32_t header = load32(pass->at), type = type_of(header);
+	const unsigned char *body = pass->at + HEADER_BYTES;
+	size_t nbytes = type * 4u;
+
+	if (type == TYPE_LONG || type >= TYPE_PADDING)
+		return decode_rare(pass, type, delta_of(header));
+	if (nbytes > (size_t)(pass->end - body))
+		return MALFORMED;
+	pass->at = body + nbytes;
+	pass->ts += delta_of(header);
+	return decode_record(pass, body, nbytes);
 }
 
 static void count_missed(struct rb_decoder *decoder, const unsigned char *end, size_t left, uint32_t commit)
@@ -262,29 +286,40 @@ static void count_missed(struct rb_decoder *decoder, const unsigned char *end, s
 		decoder->counts.missed += load(end, stored);
 }
 
+static enum verdict decode_events(struct rb_decoder *decoder, const unsigned char *page, uint32_t nbytes,
+				  struct trace_events *events)
+{
+	const unsigned char *data = page + decoder->layout.data;
+	enum verdict verdict = GOOD;
+	struct pass pass = { .decoder = decoder, .layout = decoder->layout, .out = *events, .at = data,
+			     .end = data + nbytes, .ts = load(page, decoder->layout.timestamp) };
+
+	memcpy(pass.record_bytes, decoder->record_bytes, sizeof(pass.record_bytes));
+	while (verdict == GOOD && pass.at < pass.end)
+		verdict = pass.end - pass.at < HEADER_BYTES ? MALFORMED : decode_next(&pass);
+	events->nr = pass.out.nr;
+	return verdict;
+}
+
 bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu,
 	       struct trace_events *events)
 {
 	const struct rb_layout *layout = &decoder->layout;
 	uint32_t commit = (uint32_t)load(page, layout->commit), room = layout->nbytes - layout->data;
 	uint32_t nbytes = commit & ~(MISSED_EVENTS | MISSED_STORED);
-	struct cursor cursor = { page + layout->data, page + layout->data, load(page, layout->timestamp) };
-	enum verdict verdict = GOOD;
 	size_t first = events->nr;
+	enum verdict verdict;
 
 	decoder->counts.pages++;
 	if (nbytes > room) {
 		decoder->counts.malformed++;
 		return true;
 	}
-	cursor.end += nbytes;
-	count_missed(decoder, cursor.end, room - nbytes, commit);
-	while (verdict == GOOD && cursor.at < cursor.end)
-		verdict = cursor.end - cursor.at < HEADER_BYTES ? MALFORMED : decode_next(decoder, &cursor, events);
+	count_missed(decoder, page + layout->data + nbytes, room - nbytes, commit);
+	verdict = decode_events(decoder, page, nbytes, events);
 	for (size_t i = first; i < events->nr; i++)
 		events->cpu[i] = cpu;
-	if (verdict == MALFORMED)
-		decoder->counts.malformed++;
+	decoder->counts.malformed += verdict == MALFORMED;
 	return verdict != NO_MEMORY;
 }
 
