@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from clearfw import event_format
+from clearfw import event_format, host
 from clearfw.errors import TracingError
 from clearfw.ftrace import read_formats
 from clearfw.traces import Kind
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from clearfw.event_format import Format
 
 _PLACES = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
-_NAME = re.compile(r"clearfw-(\d+)")
 _GROUP = "kmem"
 # mm_page_free_batched comes in addition to mm_page_free (mm/page_alloc.c: free_unref_folios(), 7.3):
 # accounting has no need of it, and a third of the ring buffer would hold nothing else.
@@ -199,10 +197,7 @@ def _refused(path: Path, error: OSError) -> TracingError:
 
 def _remove_stale(instances: Path) -> Iterator[str]:
     """Remove what recorders left that were killed, and yield the names."""
-    for path in instances.iterdir():
-        name = _NAME.fullmatch(path.name)
-        if name is None or (_is_alive(int(name[1])) and int(name[1]) != os.getpid()):
-            continue
+    for path in host.left_by_the_dead(instances):
         try:
             path.rmdir()
         except OSError as error:
@@ -211,7 +206,3 @@ def _remove_stale(instances: Path) -> Iterator[str]:
                 continue
             raise _refused(path, error) from error
         yield path.name
-
-
-def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
+from clearfw import host
+
 if TYPE_CHECKING:
     import resource
 
@@ -51,6 +53,9 @@ class Group:
         if parent is None:
             return cls(None)
         path = parent / f"clearfw-{os.getpid()}"
+        for stale in host.left_by_the_dead(parent):
+            with contextlib.suppress(OSError):
+                stale.rmdir()
         try:
             path.mkdir()
         except OSError:
