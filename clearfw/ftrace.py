@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import re
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -138,12 +138,15 @@ def clock_in_use(text: str) -> str | None:
     return found and found[1]
 
 
-def import_folder(folder: Path, output: Path) -> Ending:
+def import_folder(folder: Path, output: Path, about: Mapping[str, Any] | None = None) -> Ending:
     """Write a trace of the raw pages in FOLDER, and return its ending; raises TraceError and OSError.
 
     FOLDER has cpuN.raw or cpuN.raw.xz, what each per_cpu/cpuN/trace_pipe_raw gave; header_page and the
-    .format files of that kernel; and trace_clock and stats.txt, which may be missing.
+    .format files of that kernel; and trace_clock and stats.txt, which may be missing. ABOUT is what else the
+    Origin is to have.
     """
+    from importlib.metadata import version
+
     raws = _raws(folder)
     formats = {kind: folder / f"{name}.format" for kind, name in event_format.EVENTS.items()}
     header_page = folder / "header_page"
@@ -156,7 +159,8 @@ def import_folder(folder: Path, output: Path) -> Ending:
         source="trace_pipe_raw",
         clock=clock_in_use(_text(clock)) if clock.exists() else None,
         lanes="cpu",
-        clearfw=_version(),
+        clearfw=version("clearfw"),
+        **(about or {}),
     )
     with TraceWriter(output, origin) as writer:
         torn = sum([_decode_file(decoder, path, cpu, writer) for cpu, path in raws])
@@ -215,9 +219,3 @@ def _chunks(path: Path, nbytes: int) -> Iterable[bytes]:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("clearfw")

@@ -18,7 +18,7 @@ from clearfw import held, host, running_kernel, traces, usage
 from clearfw.ftrace import Decoder, Lane, losses
 from clearfw.held import Held, Signals
 from clearfw.tracefs import Instance, mounted
-from clearfw.traces import Ending, Origin, TraceWriter
+from clearfw.traces import Ending, Events, Origin, TraceWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +190,8 @@ class _Run:
         started = time.monotonic()
         self.command.let_go()
         with TraceWriter(self.plan.output, origin) as writer:
+            # The schema is written with the first batch: from now on there is a trace, whatever happens.
+            writer.write(Events.room(0))
             while not self.command.is_over():
                 self._stop_if_asked()
                 self.reader.read(writer, 0.1 if self.reader.signals.came else _LOOK_S)

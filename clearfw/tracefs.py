@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from clearfw.event_format import Format
 
 _PLACES = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+# PROC_PID_INIT_INO (include/linux/proc_ns.h), part of the ABI.
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
 _GROUP = "kmem"
 # mm_page_free_batched comes in addition to mm_page_free (mm/page_alloc.c: free_unref_folios(), 7.3):
 # accounting has no need of it, and a third of the ring buffer would hold nothing else.
@@ -38,6 +40,12 @@ def mounted() -> Iterator[Path]:
     """Give the directory of tracefs, mounted for as long where it is not yet; raises TracingError."""
     if os.geteuid() != 0:
         msg = f"recording needs root, this is user {os.geteuid()}: run the same with sudo"
+        raise TracingError(msg)
+    if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
+        msg = (
+            "this is a PID namespace of its own, and the kernel traces by the pids of the first: "
+            "record on the host, or in a container with --pid=host"
+        )
         raise TracingError(msg)
     found = next((place for place in _PLACES if (place / "instances").is_dir()), None)
     if found is not None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from commands import finished, program, wait_for
 from tracing import INSTANCES, left_behind, needs_tracing
 
-from clearfw import traces
+from clearfw import recording, traces
+from clearfw.errors import TracingError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from commands import Command
 
@@ -54,6 +58,22 @@ def test_json_says_what_was_recorded(tmp_path: Path) -> None:
     assert (document["buffer"], document["events"]) == (1 << 20, trace.nevents)
     assert document["ending"]["lost"] == 0
     assert document["origin"]["kernel"] == os.uname().release
+    assert set(_leaves(document)) == set(re.findall(r"`([\w.]+)`", _documented()))
+
+
+def _leaves(document: dict[str, object], path: str = "") -> Iterator[str]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}"
+
+
+def _documented() -> str:
+    """Return the first column of what json.md tells of the document."""
+    text = (Path(__file__).parent.parent / "docs" / "reference" / "json.md").read_text()
+    section = text.partition("## clearfw.record/1\n")[2].partition("\n## ")[0]
+    return "\n".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
 
 
 @needs_tracing
@@ -81,18 +101,20 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path, signum: int) -> No
 
 @needs_tracing
 def test_what_a_killed_recorder_left_is_removed(tmp_path: Path) -> None:
-    """The next recording removes its instance, and says so."""
+    """What it wrote can be read; the next recording removes its instance and its cgroup."""
     output = tmp_path / "t.arrow"
-    process = program("record", "-o", output, "--", "sleep", "3")
+    process = program("record", "-o", output, "--", "/bin/sh", "-c", "exec sleep 1")
     wait_for(output)
+    while not output.stat().st_size:
+        time.sleep(0.01)
     process.kill()
     process.communicate()
     name = f"clearfw-{process.pid}"
 
-    assert (INSTANCES / name).exists()
-    done = finished(program("record", "-o", output, "--", "true"))
+    assert traces.read(output).ending is None
+    finished(program("record", "-o", output, "--", "true"))
 
-    assert f"removed {name}, the trace instance of a recorder that was killed" in done.err
+    assert not (INSTANCES / name).exists()
     assert left_behind(process.pid) == []
 
 
@@ -149,11 +171,25 @@ def test_what_cannot_be_is_told(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> None:
+    """Remains of others, unknown flags, losses, a signal: a line each."""
+    ending = traces.Ending(lost=7, elapsed_s=1.0, exit_status=-11, unknown_gfp=("__GFP_STRANGE",))
+    found = recording.Recording(traces.Origin(source="record"), ending, 1234, ("clearfw-5",))
+    monkeypatch.setattr(recording, "record", lambda plan, progress: found)
+    done = command("record", "-o", tmp_path / "t", "true")
+
+    assert done.status == 1
+    assert done.err.splitlines() == [
+        "removed clearfw-5, the trace instance of a recorder that was killed",
+        f"1,234 events in 1.00 s, processor time not known: {tmp_path / 't'}",
+        "the command was ended by signal 11 (SIGSEGV)",
+        "gfp flags unknown to clearfw, and left out: __GFP_STRANGE",
+        "7 events were lost: record again with --buffer 32M",
+    ]
+
+
 def test_a_workload_is_a_command(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> None:
     """pagerank and graph500 run as programs of this Python."""
-    from clearfw import recording
-    from clearfw.errors import TracingError
-
     asked: list[recording.Plan] = []
 
     def record(plan: recording.Plan, _progress: object) -> recording.Recording:

@@ -89,6 +89,14 @@ def test_a_folder_may_be_unpacked_and_lack_what_is_told_of_it(folder: Path, tmp_
     assert (trace.origin.clock, trace.ending.lost, trace.ending.other_events) == (None, None, 2_083)
 
 
+def test_what_else_is_known_is_kept(tmp_path: Path) -> None:
+    """Who has the pages may know more of the kernel than they tell."""
+    ftrace.import_folder(raw_pages.THP, tmp_path / "t.arrow", {"kernel": "7.3.0-rc7", "init_on_alloc": True})
+    origin = traces.read(tmp_path / "t.arrow").origin
+
+    assert (origin.kernel, origin.init_on_alloc, origin.page_size) == ("7.3.0-rc7", True, 4096)
+
+
 def test_losses_are_told(folder: Path, tmp_path: Path) -> None:
     """What the stats say was dropped, or the pages where they know more, is the trace's loss."""
     stats = folder / "stats.txt"

@@ -34,6 +34,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "instances").mkdir()
     monkeypatch.setattr(tracefs, "_PLACES", (tmp_path,))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(tracefs, "_FIRST_PID_NAMESPACE", Path("/proc/self/ns/pid").stat().st_ino)
     return tmp_path
 
 
@@ -161,24 +162,40 @@ def test_tracefs_is_mounted_where_it_is_not(tmp_path: Path, monkeypatch: pytest.
 
 
 @needs_tracing
-def test_stale_instances_go() -> None:
-    """What a recorder left that was killed is removed and named; what another one has open is not."""
+def test_what_another_recorder_has_open_stays() -> None:
+    """An instance whose recorder cannot be seen is left alone for as long as it reads."""
     dead = INSTANCES / "clearfw-99999999"
     dead.mkdir()
     fd = os.open(dead / "per_cpu" / "cpu0" / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
     with Instance.make(TRACEFS) as instance:
-        assert instance.removed == ()
+        assert dead.name not in instance.removed
         assert dead.exists()
     os.close(fd)
-    with Instance.make(TRACEFS) as instance:
-        assert instance.removed == (dead.name,)
+    with Instance.make(TRACEFS):
         assert not dead.exists()
+
+
+def test_what_killed_recorders_left_goes(fake: Path) -> None:
+    """It is removed and named; what is not a recorder's is not."""
+    for name in ("clearfw-99999999", "mine"):
+        (fake / "instances" / name).mkdir()
+    instance = Instance.make(fake)
+
+    assert instance.removed == ("clearfw-99999999",)
+    assert {path.name for path in (fake / "instances").iterdir()} == {"mine", f"clearfw-{os.getpid()}"}
 
 
 def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user is told that it needs root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     with pytest.raises(TracingError, match="needs root, this is user 1234: run the same with sudo"):
+        tracefs.mounted().__enter__()
+
+
+def test_in_another_pid_namespace_nothing_is_recorded(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pids are not those the kernel filters by: another task would be taken for the command."""
+    monkeypatch.setattr(tracefs, "_FIRST_PID_NAMESPACE", 1)
+    with pytest.raises(TracingError, match=r"a PID namespace of its own.*with --pid=host"):
         tracefs.mounted().__enter__()
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from clearfw import tracefs
+
 TRACEFS = Path("/sys/kernel/tracing")
 INSTANCES = TRACEFS / "instances"
 
@@ -14,6 +16,8 @@ INSTANCES = TRACEFS / "instances"
 def _reason() -> str:
     if os.geteuid() != 0:
         return "recording needs root"
+    if Path("/proc/self/ns/pid").stat().st_ino != tracefs._FIRST_PID_NAMESPACE:
+        return "recording needs the first PID namespace"
     if not os.access(INSTANCES, os.W_OK):
         return "there is no tracefs that can be written"
     return ""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page faults and little else: faults FILE PROCESSES MIB. Each process maps MIB of private memory, writes a byte to
- * each 4 KiB page and unmaps it; FILE gets the seconds from the first's start to the last's end, and those of
+ * Page faults and little else: faults FILE PROCESSES MIB. Each process maps MIB of private memory, writes a byte
+ * to each 4 KiB page and unmaps it; FILE gets the seconds from the first's start to the last's end, and those of
  * processor time that they took.
  */
 #define _GNU_SOURCE
