@@ -6,12 +6,14 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import time
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from clearfw.errors import CommandError
+from clearfw._core import start_held
+from clearfw.errors import ClearfwError, CommandError
 
 if TYPE_CHECKING:
     import resource
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
 
     _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
 
-# What a recorder handles itself, and its command must not inherit.
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
-_CANNOT = 127  # as a shell's status for it
+# What a recorder handles itself.
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
 
 
 def check(command: Sequence[str]) -> None:
@@ -56,15 +57,21 @@ class Held:
 
     @classmethod
     def start(cls, command: tuple[str, ...]) -> Self:
-        """Fork a process for COMMAND."""
+        """Start a process for COMMAND."""
         gate, ours = os.pipe()
         report, theirs = os.pipe()
-        pid = os.fork()
-        if not pid:
+        try:
+            start_held(command, gate, ours, theirs)
+        except ClearfwError:
             os.close(ours)
-            _become(command, gate, theirs)
-        os.close(gate)
-        os.close(theirs)
+            os.close(report)
+            raise
+        else:
+            pid = _read_int(report)
+        finally:
+            # The process has its own, until it becomes the command.
+            os.close(gate)
+            os.close(theirs)
         return cls(pid, ours, report, command)
 
     def __enter__(self) -> Self:
@@ -81,9 +88,9 @@ class Held:
         """Have it run the command; raises CommandError where that cannot be run."""
         with contextlib.suppress(BrokenPipeError):  # it was killed
             os.write(self._gate, b"!")
-        error = os.read(self._report, 16)
+        error = _read_int(self._report)
         if error:
-            why = os.strerror(int(error))
+            why = os.strerror(error)
             msg = f"command {self._command[0]!r} asked for, it cannot be run ({why}): try it without clearfw"
             raise CommandError(msg)
 
@@ -101,19 +108,9 @@ class Held:
             os.kill(self.pid, signum)
 
 
-def _become(command: tuple[str, ...], gate: int, report: int) -> NoReturn:
-    """Wait at GATE, and become COMMAND, or tell the errno."""
-    try:
-        signal.set_wakeup_fd(-1)
-        for signum in HANDLED:
-            if signal.getsignal(signum) is not signal.SIG_IGN or signum is signal.SIGPIPE:
-                signal.signal(signum, signal.SIG_DFL)
-        if os.read(gate, 1):
-            os.execvp(command[0], command)  # noqa: S606  the user's own command
-    except OSError as error:
-        os.write(report, str(error.errno).encode())
-    finally:
-        os._exit(_CANNOT)
+def _read_int(fd: int) -> int:
+    """Return what was written there as a C int; 0: nothing was, and nothing will be."""
+    return int.from_bytes(os.read(fd, 4), sys.byteorder)
 
 
 @attrs.define
@@ -137,7 +134,7 @@ class Signals:
         os.set_blocking(self.fd, False)
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for signum in HANDLED:
+        for signum in _HANDLED:
             # What was ignored, as under nohup, stays so.
             if (before := signal.getsignal(signum)) is signal.SIG_IGN:
                 continue

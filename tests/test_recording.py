@@ -85,7 +85,7 @@ def test_children_are_recorded_and_others_are_not(tmp_path: Path) -> None:
 
     assert 3 <= len(pids) <= 4
     assert os.getpid() not in pids
-    assert done.events > 300
+    assert done.events > 100
 
 
 @needs_tracing
@@ -129,9 +129,9 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
     output = tmp_path / "t.arrow"
     output.write_text("precious")
     script = tmp_path / "script"
-    script.write_text("no interpreter")
+    script.write_text("#!/no/such/interpreter")
     script.chmod(0o755)
-    with pytest.raises(CommandError, match=r"it cannot be run \(Exec format error\): try it without clearfw"):
+    with pytest.raises(CommandError, match=r"it cannot be run \(No such file or directory\): try it"):
         recording.record(Plan((str(script),), output))
 
     assert output.read_text() == "precious"
