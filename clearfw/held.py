@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from clearfw._core import start_held
-from clearfw.errors import ClearfwError, CommandError
+from clearfw.errors import CommandError, SystemCallError
 
 if TYPE_CHECKING:
     import resource
@@ -62,12 +62,11 @@ class Held:
         report, theirs = os.pipe()
         try:
             start_held(command, gate, ours, theirs)
-        except ClearfwError:
+            pid = _read_pid(report, command[0])
+        except SystemCallError:
             os.close(ours)
             os.close(report)
             raise
-        else:
-            pid = _read_int(report)
         finally:
             # The process has its own, until it becomes the command.
             os.close(gate)
@@ -108,9 +107,18 @@ class Held:
             os.kill(self.pid, signum)
 
 
+def _read_pid(fd: int, name: str) -> int:
+    """Return the pid that was written there; raises SystemCallError for a negative errno."""
+    pid = _read_int(fd)
+    if pid < 0:
+        msg = f"a process for {name!r}: {os.strerror(-pid)}"
+        raise SystemCallError(msg, -pid)
+    return pid
+
+
 def _read_int(fd: int) -> int:
     """Return what was written there as a C int; 0: nothing was, and nothing will be."""
-    return int.from_bytes(os.read(fd, 4), sys.byteorder)
+    return int.from_bytes(os.read(fd, 4), sys.byteorder, signed=True)
 
 
 @attrs.define

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -64,18 +65,23 @@ def test_signals_and_files_are_as_a_shell_would_have_them(tmp_path: Path) -> Non
     """Handlers, masks, open files and what Python ignores are not inherited."""
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     output = tmp_path / "out"
-    script = "cat /proc/self/status | grep ^Sig >$0; ls /proc/self/fd >>$0"
-    command = ("/bin/sh", "-c", script, str(output))
+    command = (
+        "/bin/sh",
+        "-c",
+        "cat /proc/self/status | grep '^Sig[BIC]' >$0; ls /proc/self/fd >>$0",
+        str(output),
+    )
     try:
         with Held.start(command) as one, held.Signals():
             one.let_go()
             wait(one)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    found = output.read_text()
+    signals, files = output.read_text().split()[1:6:2], output.read_text().split()[6:]
     subprocess.run(command, check=True, close_fds=False)
 
-    assert output.read_text() == found
+    assert [int(mask, 16) for mask in signals] == [0, 0, 0]
+    assert files == output.read_text().split()[6:]
 
 
 def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
@@ -104,6 +110,17 @@ def test_a_host_without_memory_or_threads_is_told(n: int) -> None:
         _core.fail_after(0)
 
     assert len(list(Path("/proc/self/fd").iterdir())) == files
+
+
+def test_a_host_without_processes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What vfork() refuses comes through the pipe, after start_held() has returned."""
+
+    def refused(_command: object, _gate: int, _lets_go: int, report: int) -> None:
+        os.write(report, (-errno.EAGAIN).to_bytes(4, sys.byteorder, signed=True))
+
+    monkeypatch.setattr(held, "start_held", refused)
+    with pytest.raises(SystemCallError, match="a process for 'true': Resource temporarily unavailable"):
+        Held.start(("true",))
 
 
 def test_signals_are_noted() -> None:

@@ -87,9 +87,14 @@ static void become(const struct held *held)
 static void *run(void *context)
 {
 	struct held *held = context;
+	pid_t pid = vfork();
+	int error = -errno;
 
-	if (!vfork())
+	if (!pid)
 		become(held);
+	/* A pipe that is empty takes it. */
+	if (pid < 0 && write(held->report, &error, sizeof(error)) < 0)
+		abort();
 	held_free(held);
 	return NULL;
 }
