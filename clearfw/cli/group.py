@@ -15,6 +15,7 @@ from clearfw.cli.completion import completion
 from clearfw.cli.import_ import import_
 from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.record import record
 from clearfw.cli.replay import replay
 from clearfw.errors import ClearfwError
 
@@ -36,7 +37,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (bench, check, completion, import_, new, plugins, replay):
+for _command in (bench, check, completion, import_, new, plugins, record, replay):
     cli.add_command(_command)
 
 
