@@ -223,7 +223,7 @@ def _ending(found: Import) -> Ending:
         interrupted=found.interrupted,
         bad_lines=found.lines["bad"],
         other_events=found.lines["other_events"],
-        unknown_gfp=found.unknown_gfp,  # type: ignore[arg-type]  # tuple() as a converter is not generic
+        unknown_gfp=found.unknown_gfp,
     )
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples(
         "clearfw replay sort.trace",
-        "clearfw replay sort.trace --strategy mine.c --strategy batched --json replay.json",
+        "clearfw replay sort.trace --strategy mine.c --json replay.json",
         "clearfw replay sort.trace --as-recorded --rounds 5",
     )
 )
