@@ -143,8 +143,9 @@ class Signals:
         os.set_blocking(self._write, False)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for signum in _HANDLED:
-            # What was ignored, as under nohup, stays so.
-            if (before := signal.getsignal(signum)) is signal.SIG_IGN:
+            # What was ignored, as under nohup, stays so; but an ignored child could not be waited for.
+            before = signal.getsignal(signum)
+            if before is signal.SIG_IGN and signum is not signal.SIGCHLD:
                 continue
             self._before[signum] = before
             signal.signal(signum, signal.SIG_IGN if signum is signal.SIGPIPE else self._note)

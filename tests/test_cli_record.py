@@ -173,7 +173,7 @@ def test_what_cannot_be_is_told(
 
 def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> None:
     """Remains of others, unknown flags, losses, a signal: a line each."""
-    ending = traces.Ending(lost=7, elapsed_s=1.0, exit_status=-11, unknown_gfp=("__GFP_STRANGE",))
+    ending = traces.Ending(lost=7, elapsed_s=1.0, exit_status=-35, unknown_gfp=("__GFP_STRANGE",))
     found = recording.Recording(traces.Origin(source="record"), ending, 1234, ("clearfw-5",))
     monkeypatch.setattr(recording, "record", lambda plan, progress: found)
     done = command("record", "-o", tmp_path / "t", "true")
@@ -182,7 +182,7 @@ def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Comman
     assert done.err.splitlines() == [
         "removed clearfw-5, the trace instance of a recorder that was killed",
         f"1,234 events in 1.00 s, processor time not known: {tmp_path / 't'}",
-        "the command was ended by signal 11 (SIGSEGV)",
+        "the command was ended by signal 35 (Real-time signal 1)",
         "gfp flags unknown to clearfw, and left out: __GFP_STRANGE",
         "7 events were lost: record again with --buffer 32M",
     ]

@@ -84,6 +84,18 @@ def test_signals_and_files_are_as_a_shell_would_have_them(tmp_path: Path) -> Non
     assert files == output.read_text().split()[6:]
 
 
+def test_an_ignored_child_is_waited_for() -> None:
+    """A parent that ignores SIGCHLD, as some daemons do, hands that down: the status is there, though."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with held.Signals(), Held.start(("/bin/sh", "-c", "exit 4")) as command:
+            command.let_go()
+
+            assert wait(command) == 4
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
     """The reason is the kernel's."""
     script = tmp_path / "script"

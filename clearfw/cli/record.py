@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130  # 128 + SIGINT
 _SMALLEST = 64 << 10
+# Seconds between two looks of the progress line: drawing takes time from the reader.
+_DRAW_S = 0.25
 
 
 def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
@@ -122,9 +125,13 @@ def _record(plan: Plan, console: Console) -> Recording:
     hidden = not console.is_interactive
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=hidden) as bar:
         task = bar.add_task("0 events", total=None)
+        drawn = time.monotonic()
 
         def progress(events: int) -> None:
-            bar.update(task, description=f"{events:,} events", refresh=True)
+            nonlocal drawn
+            if time.monotonic() - drawn > _DRAW_S:
+                bar.update(task, description=f"{events:,} events", refresh=True)
+                drawn = time.monotonic()
 
         return recording.record(plan, progress)
 
@@ -153,7 +160,7 @@ def _times(ending: Ending) -> str:
 
 def _how(exit_status: int) -> str:
     if exit_status < 0:
-        return f"was ended by signal {-exit_status} ({signal.Signals(-exit_status).name})"
+        return f"was ended by signal {-exit_status} ({signal.strsignal(-exit_status)})"
     return f"ended with status {exit_status}"
 
 
