@@ -180,7 +180,10 @@ def _latency(run: SceneRun) -> Table:
 
 def ns_text(ns: float) -> str:
     """Return nanoseconds as people read them."""
-    return f"{ns / 1000:.1f} us" if ns >= 1000 else f"{ns:.0f} ns"  # noqa: PLR2004
+    for unit, name in ((1e6, "ms"), (1e3, "us")):
+        if ns >= unit:
+            return f"{ns / unit:.1f} {name}"
+    return f"{ns:.0f} ns"
 
 
 def notes(run: SceneRun) -> Iterator[str]:
