@@ -62,10 +62,11 @@ class Census:
 def census(trace: Trace, progress: Callable[[int], None] = lambda _: None) -> Census:
     """Return the census of TRACE; PROGRESS is told how many events were seen."""
     walk = _Walk()
-    step = -(-trace.nevents // _STEPS) or 1
+    last = trace.nevents
+    step = -(-last // _STEPS) or 1
     for number, event in enumerate(_in_time(trace), 1):
         walk.see(*event)
-        if number % step == 0 or number == trace.nevents:
+        if number % step == 0 or number == last:
             walk.mark(event[0])
         if number % _REPORT == 0:
             progress(number)

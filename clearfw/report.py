@@ -69,20 +69,22 @@ def _heading(run: SceneRun) -> str:
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
-def _grid() -> Table:
+def grid() -> Table:
+    """Return an empty table, as all of clearfw's look."""
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def _numbers(table: Table, *names: str) -> None:
+def numbers(table: Table, *names: str) -> None:
+    """Add columns of numbers."""
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
 
 
 def _table(run: SceneRun) -> Table:
     """Return a table with the columns that name a row."""
-    table = _grid()
+    table = grid()
     if len(_orders(run)) > 1:
-        _numbers(table, "order")
+        numbers(table, "order")
     # Where the table is narrow a stack breaks between its names, never within one.
     words = (word for result in run.results for word in _strategy(result).split())
     table.add_column("strategy", overflow="fold", min_width=max(map(len, words), default=0))
@@ -101,8 +103,8 @@ def _named(run: SceneRun, order: int | None, strategy: str, primitive: str) -> l
 
 def _throughput(run: SceneRun) -> Table:
     table = _table(run)
-    _numbers(table, "GB/s", "ratio", "95 %", "roof")
-    _numbers(table, "kmaps", "walks")
+    numbers(table, "GB/s", "ratio", "95 %", "roof")
+    numbers(table, "kmaps", "walks")
     for order in _orders(run):
         for result in _ranked(run, order):
             named = _named(run, order, _strategy(result), _primitive(result))
@@ -161,7 +163,7 @@ def _ratio(result: Result) -> list[str]:
 
 def _latency(run: SceneRun) -> Table:
     table = _table(run)
-    _numbers(table, "p50", "p99", "max")
+    numbers(table, "p50", "p99", "max")
     for order in _orders(run):
         for result in _ranked(run, order):
             if latency := result.latency:
@@ -242,9 +244,9 @@ def headline(run: SceneRun) -> RenderableType | None:
 
 
 def _factors(cells: dict[tuple[str, str], Ratio], primitives: dict[str, str]) -> Table:
-    table = _grid()
+    table = grid()
     table.add_column("shape")
-    _numbers(table, *primitives.values())
+    numbers(table, *primitives.values())
     for shape in _SHAPES:
         table.add_row(shape, *(f"{cells[shape, primitive].ratio:.2f}x" for primitive in primitives))
     return table
@@ -264,7 +266,7 @@ def _beside(both: float, how: tuple[str, ...]) -> str:
 
 def plugins(registry: Registry) -> RenderableType:
     """Return the table of what is installed, its hooks and its status; then why a plugin is not active."""
-    table = _grid()
+    table = grid()
     for column in ("plugin", "version or file", "status", "hooks", "strategies"):
         table.add_column(column, overflow="fold")
     styles = {"active": None, "blocked": "dim", "failed": "red"}

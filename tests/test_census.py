@@ -6,28 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tracefiles import ALLOC, BATCHED, FREE, Row, events
 
 from clearfw.census import Census, census
-from clearfw.traces import COLUMNS, NO_PFN, Ending, Events, Kind, Origin, Trace
+from clearfw.traces import NO_PFN, Ending, Events, Origin, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-ALLOC, FREE, BATCHED = Kind
-
-
-def events(*rows: tuple[int, int, int], first_ts: int = 0, cpu: int = 0) -> Events:
-    """Return events of (kind, pfn, order), 10 ns apart."""
-    made = Events(**{name: np.zeros(len(rows), dtype) for name, dtype in COLUMNS.items()})
-    for i, (kind, pfn, order) in enumerate(rows):
-        made.kind[i], made.pfn[i], made.order[i] = kind, pfn, order
-    made.ts[:] = first_ts + 10 * np.arange(len(rows))
-    made.cpu[:] = cpu
-    return made
 
 
 def trace(*batches: Events, lanes: str = "time") -> Trace:
@@ -35,7 +23,7 @@ def trace(*batches: Events, lanes: str = "time") -> Trace:
     return Trace(Path("t"), Origin(source="record", lanes=lanes), Ending(lost=0), batches, truncated=False)
 
 
-def counted(*rows: tuple[int, int, int]) -> dict[str, Any]:
+def counted(*rows: Row) -> dict[str, Any]:
     """Return what a census finds in ROWS, less what is 0."""
     found = attrs.asdict(census(trace(events(*rows))), filter=attrs.filters.exclude("course"))
     return {name: value for name, value in found.items() if value}
@@ -59,7 +47,7 @@ def counted(*rows: tuple[int, int, int]) -> dict[str, Any]:
         ),
     ],
 )
-def test_single_events(rows: Sequence[tuple[int, int, int]], found: dict[str, int]) -> None:
+def test_single_events(rows: Sequence[Row], found: dict[str, int]) -> None:
     """Each kind of event counts where the kernel's tracepoints say."""
     assert found == counted(*rows)
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csgraph, csr_array
+from tracefiles import without
 
 from clearfw import host
 from clearfw.graphs import __main__ as program
@@ -210,7 +211,7 @@ def test_without_scipy_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """It is an extra."""
-    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    without(monkeypatch, "scipy.sparse")
 
     assert program.main(["pagerank", "--scale", "4"]) == 2
     assert "need scipy, which is not installed: pip install 'clearfw[graphs]'" in capsys.readouterr().err

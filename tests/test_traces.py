@@ -12,45 +12,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tracefiles import ENDING, ORIGIN, same, some_events, without, write
 
 from clearfw import host, traces
 from clearfw.errors import MissingExtraError, TraceError
-from clearfw.traces import BATCH, COLUMNS, NO_PFN, Ending, Events, Kind, Origin, Trace, TraceWriter, read
+from clearfw.traces import BATCH, COLUMNS, NO_PFN, Events, Kind, Trace, TraceWriter, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ORIGIN = Origin(source="record", kernel="7.3.0", init_on_alloc=True, command=("sleep", "1"), clock="global")
-ENDING = Ending(lost=0, user_s=0.5, system_s=1.5, elapsed_s=2, usage="rusage", exit_status=0)
-COMPRESSIONS = (None, "zstd", "lz4")
-
-
-def some_events(count: int = 100, seed: int = 0) -> Events:
-    """Return COUNT events, of all kinds and columns within the range of a kernel's."""
-    random = np.random.default_rng(seed)
-    least = {"ts": 0, "migratetype": -1}
-    past = {"ts": 1 << 40, "pfn": 1 << 30, "gfp": 1 << 28, "pid": 1 << 22, "cpu": 4, "migratetype": 6}
-    past |= {"order": 11, "kind": 3}
-    return Events(
-        **{
-            name: random.integers(least.get(name, 0), past[name], count).astype(dtype)
-            for name, dtype in COLUMNS.items()
-        }
-    )
-
-
-def write(path: Path, *batches: Events, origin: Origin = ORIGIN, compression: str | None = None) -> Path:
-    """Write a whole trace."""
-    with TraceWriter(path, origin, compression=compression) as writer:
-        for events in batches:
-            writer.write(events)
-        writer.end(ENDING)
-    return path
-
-
-def same(one: Events, other: Events) -> bool:
-    """Return whether all columns are equal."""
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in COLUMNS)
+COMPRESSIONS = ("", "zstd", "lz4")
 
 
 def as_arrow(path: Path, metadata: dict[bytes, bytes] | None, columns: dict[str, Any]) -> Path:
@@ -73,7 +44,7 @@ def columns(count: int = 3, **changes: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_what_is_written_is_read(tmp_path: Path, compression: str | None) -> None:
+def test_what_is_written_is_read(tmp_path: Path, compression: str) -> None:
     """Events, origin and ending come back as they were, compressed or not."""
     batches = [some_events(seed=seed, count=count) for seed, count in enumerate((100, 1, BATCH))]
 
@@ -96,9 +67,7 @@ def test_an_uncompressed_trace_is_read_in_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_a_trace_cut_anywhere_is_read_up_to_its_last_whole_batch(
-    tmp_path: Path, compression: str | None
-) -> None:
+def test_a_trace_cut_anywhere_is_read_up_to_its_last_whole_batch(tmp_path: Path, compression: str) -> None:
     """A crash loses the batch that was being written, and no other."""
     batches = [some_events(50, seed) for seed in range(4)]
     whole = write(tmp_path / "t.trace", *batches, compression=compression).read_bytes()
@@ -309,7 +278,7 @@ def damaged(whole: bytes, how: list[tuple[str, float, float]]) -> bytes:
 @example(how=[("cut", 0.0, 0.0)])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_damage_ends_in_one_line_or_in_a_trace(
-    tmp_path: Path, compression: str | None, how: list[tuple[str, float, float]]
+    tmp_path: Path, compression: str, how: list[tuple[str, float, float]]
 ) -> None:
     """Whatever bytes are flipped, cut, spliced or zeroed: a TraceError, or events that can be worked with."""
     path = tmp_path / "t.trace"
@@ -338,7 +307,7 @@ def test_without_pyarrow_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is an extra."""
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    without(monkeypatch, "pyarrow")
 
     with pytest.raises(MissingExtraError, match=r"traces need pyarrow, .*: pip install 'clearfw\[traces\]'"):
         read(tmp_path / "t.trace")
