@@ -224,6 +224,10 @@ class TraceError(ClearfwError, ValueError):
     """The file is no trace, or one that cannot be trusted."""
 
 
+class ResultError(ClearfwError, ValueError):
+    """The file is no result, or cannot be compared with the other one."""
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""

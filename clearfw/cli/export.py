@@ -10,7 +10,7 @@ from clearfw.cli.options import console_for, file
 
 
 @click.command()
-@click.argument("trace", type=click.Path(path_type=Path))
+@click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o",
     "output",
@@ -31,5 +31,11 @@ def export(trace: Path, output: str) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("exporting", total=given.nevents)
         exports.export(given, Path(output), lambda done: bar.update(task, completed=done))
-    console.print(f"{given.nevents:,} events, {Path(output).stat().st_size:,} bytes in {output}")
+    if given.truncated:
+        console.print(
+            f"{trace} ends within a batch, or is damaged there: what followed is not exported", soft_wrap=True
+        )
+    console.print(
+        f"{given.nevents:,} events, {Path(output).stat().st_size:,} bytes in {output}", soft_wrap=True
+    )
     return 0

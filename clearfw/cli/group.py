@@ -11,6 +11,7 @@ import click
 
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
+from clearfw.cli.diff import diff
 from clearfw.cli.export import export
 from clearfw.cli.info import info
 from clearfw.cli.plugins import plugins
@@ -36,6 +37,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(bench)
 cli.add_command(check)
+cli.add_command(diff)
 cli.add_command(export)
 cli.add_command(info)
 cli.add_command(plugins)

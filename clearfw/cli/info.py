@@ -26,7 +26,7 @@ def _picture(text: str) -> str:
 
 
 @click.command()
-@click.argument("trace", type=click.Path(path_type=Path))
+@click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--plot", type=_picture, metavar="FILE.png|.svg", help="Draw what is cleared, and live pages.")
 @json_option
 def info(trace: Path, plot: str | None, json_path: str | None) -> int:
