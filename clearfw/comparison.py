@@ -191,7 +191,7 @@ def _differences(old: Document, new: Document) -> Iterator[str]:
 
 def _word(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return text.replace("\n", " ")
+    return " ".join(text.split())
 
 
 def _only(facts: Document, names: tuple[str, ...]) -> Document:

@@ -8,9 +8,11 @@ from rich.console import Group
 from rich.text import Text
 
 from clearfw.comparison import BETTER, CHANGED, SAME, WORSE
-from clearfw.report import grid, numbers
+from clearfw.report import grid, numbers, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from rich.console import RenderableType
     from rich.table import Table
 
@@ -21,14 +23,15 @@ _STYLES = {WORSE: "bold red", BETTER: "green", SAME: "dim"}
 
 def diff(comparison: Comparison) -> RenderableType:
     """Return the rows, with intervals where there are such, else those that differ; and how to read them."""
-    differing = tuple(row for row in comparison.rows if row.verdict != SAME)
+    differing = [row for row in comparison.rows if row.verdict != SAME]
     measured = any(row.old.ci95 for row in comparison.rows)
     shown = comparison.rows if measured else differing
+    shared = _shared(comparison.rows)
     parts: list[RenderableType] = []
     if shown:
-        parts += [Text(_heading(comparison, shown), "bold"), _table(shown, measured=measured)]
+        parts += [Text(plain(_heading(comparison, shared)), "bold"), _table(shown, shared)]
     parts += [Text(f"only in the {side}: {_names(keys)}", "dim") for side, keys in _alone(comparison) if keys]
-    parts += [Text(f"note: {note}", "yellow") for note in comparison.notes]
+    parts += [Text(plain(f"note: {note}"), "yellow") for note in comparison.notes]
     return Group(*parts, Text(_summary(comparison), _STYLES[WORSE] if comparison.worse else ""))
 
 
@@ -43,60 +46,68 @@ def _alone(comparison: Comparison) -> tuple[tuple[str, tuple[Key, ...]], ...]:
 
 
 def _names(keys: tuple[Key, ...]) -> str:
-    return ", ".join(" ".join(value for _, value in key) for key in keys)
+    return plain(", ".join(" ".join(value for _, value in key) for key in keys))
 
 
-def _constant(rows: tuple[Row, ...]) -> Key:
-    """Return the part of their keys that all rows share."""
+def _shared(rows: Sequence[Row]) -> Key:
+    """Return the part of their keys that all of several rows have."""
     first, *others = (row.key for row in rows)
     return tuple(pair for pair in first if others and all(pair in key for key in others))
 
 
-def _heading(comparison: Comparison, rows: tuple[Row, ...]) -> str:
-    shared = ", ".join(f"{name} {value}" for name, value in _constant(rows))
-    return f"{shared}: {comparison.figure}" if shared else comparison.figure
+def _heading(comparison: Comparison, shared: Key) -> str:
+    named = ", ".join(f"{name} {value}" for name, value in shared)
+    return f"{named}: {comparison.figure}" if named else comparison.figure
 
 
-def _table(rows: tuple[Row, ...], *, measured: bool) -> Table:
-    constant = dict(_constant(rows))
-    names = [
-        name for name in dict.fromkeys(name for row in rows for name, _ in row.key) if name not in constant
+def _table(rows: Sequence[Row], shared: Key) -> Table:
+    keys = [
+        {name: _breakable(value) for name, value in row.key if (name, value) not in shared} for row in rows
     ]
+    names = list(dict.fromkeys(name for key in keys for name in key))
+    columns = [(name, [cell(row) for row in rows]) for name, cell in _COLUMNS]
+    # Words have no intervals, and do not grow.
+    columns = [(name, cells) for name, cells in columns if any(cells)]
     table = grid()
     for name in names:
-        longest = max(len(word) for row in rows for word in (name, *_words(dict(row.key).get(name, ""))))
-        table.add_column(name, overflow="fold", min_width=longest)
-    interval = ["95 %"] * measured
-    numbers(table, "old", *interval, "new", *interval, "change", "")
-    for row in rows:
-        key = dict(row.key)
-        cells = *(" ".join(_words(key.get(name, ""))) for name in names), *_cells(row, measured=measured)
-        table.add_row(*cells, row.verdict, style=_STYLES.get(row.verdict))
+        words = (word for key in keys for word in (name, *key.get(name, "").split()))
+        table.add_column(plain(name), overflow="fold", min_width=max(map(len, words)))
+    numbers(table, *(name for name, _ in columns))
+    for i, (row, key) in enumerate(zip(rows, keys, strict=True)):
+        named = (key.get(name, "") for name in names)
+        table.add_row(*named, *(cells[i] for _, cells in columns), style=_STYLES.get(row.verdict))
     return table
 
 
-def _words(name: str) -> list[str]:
-    """Return the parts of NAME between which a stack of strategies may break."""
-    return name.replace("+", " + ").split()
+def _breakable(name: str) -> str:
+    """Return NAME so that a stack of strategies breaks between them where the table is narrow."""
+    return plain(name).replace("+", " + ")
 
 
-def _cells(row: Row, *, measured: bool) -> list[str]:
-    change = "" if row.change is None else f"{row.change:+.1%}"
-    if not measured:
-        return [_value(row.old.value), _value(row.new.value), change]
-    old, new = ((_value(one.value), _interval(one)) for one in (row.old, row.new))
-    return [*old, *new, change]
+def _value(figure: Figure) -> str:
+    value = figure.value
+    if isinstance(value, float):
+        return _number(value)
+    return f"{value:,}" if isinstance(value, int) else plain(value or "")
 
 
 def _interval(figure: Figure) -> str:
     return "-".join(map(_number, figure.ci95)) if figure.ci95 else ""
 
 
-def _value(value: float | str | None) -> str:
-    if isinstance(value, float):
-        return _number(value)
-    return f"{value:,}" if isinstance(value, int) else value or ""
-
-
 def _number(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004  three digits tell enough
+
+
+def _change(row: Row) -> str:
+    return "" if row.change is None else f"{row.change:+.1%}"
+
+
+_COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
+    ("old", lambda row: _value(row.old)),
+    ("95 %", lambda row: _interval(row.old)),
+    ("new", lambda row: _value(row.new)),
+    ("95 %", lambda row: _interval(row.new)),
+    ("change", _change),
+    ("", lambda row: row.verdict),
+)

@@ -69,6 +69,11 @@ def _heading(run: SceneRun) -> str:
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
 def grid() -> Table:
     """Return an empty table, as all of clearfw's look."""
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))

@@ -11,7 +11,7 @@ from rich.text import Text
 from clearfw import gfp
 from clearfw.config import format_size
 from clearfw.gfp import Gfp
-from clearfw.report import grid, numbers
+from clearfw.report import grid, numbers, plain
 from clearfw.trace_info import share
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ _WHY_CLEARED = {
 
 def info(figures: TraceInfo) -> RenderableType:
     """Return the tables of one trace, and what must be known to read them."""
-    parts: list[RenderableType] = [Text(_plain(_heading(figures)), style="bold")]
-    parts += [Text(_plain(line)) for line in (*_about(figures), *_speed(figures))]
+    parts: list[RenderableType] = [Text(plain(_heading(figures)), style="bold")]
+    parts += [Text(plain(line)) for line in (*_about(figures), *_speed(figures))]
     if figures.orders:
         parts += ["", _orders(figures)]
     if figures.gfp:
         parts += ["", _flags(figures)]
     parts += [Text(line) for line in ("", *_followed(figures))]
     parts += [Text(note, style="dim") for note in _notes(figures)]
-    parts += [Text(_plain(warning), style="bold red") for warning in warnings(figures)]
+    parts += [Text(plain(warning), style="bold red") for warning in warnings(figures)]
     return Group(*parts)
 
 
@@ -62,11 +62,6 @@ def warnings(figures: TraceInfo) -> Iterator[str]:
         yield f"{ending.bad_lines:,} lines of the text it was imported from could not be read"
     if ending.unknown_gfp:
         yield f"gfp flags without a name here, left out: {', '.join(ending.unknown_gfp)}"
-
-
-def _plain(text: str) -> str:
-    """Return TEXT without what a trace from a stranger could do to a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _heading(figures: TraceInfo) -> str:

@@ -282,6 +282,16 @@ def mutated(document: object, places: list[int], value: object) -> object:
     return copied
 
 
+def test_text_of_a_stranger_does_nothing_to_a_terminal() -> None:
+    """Escape sequences and lone surrogates in names are shown as question marks."""
+    old, new = check(**{"\x1b[2J\ud800": "pass"}), check(**{"\x1b[2J\ud800": "FAIL", "\x1b": "pass"})
+
+    text = shown(compare(old, new))
+    assert "?[2J?" in text
+    assert "\x1b" not in text
+    text.encode()
+
+
 @given(places=PLACES, value=VALUES, which=st.integers(0, 1))
 def test_a_damaged_result_ends_in_one_line(places: list[int], value: object, which: int) -> None:
     """Whatever is where something else should be."""
