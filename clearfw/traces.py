@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
 import struct
@@ -156,8 +157,8 @@ class Ending:
     usage: str | None = attrs.field(default=None, validator=_maybe(str))
     exit_status: int | None = attrs.field(default=None, validator=_maybe(int))
     interrupted: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
-    bad_lines: int = attrs.field(default=0, validator=_amount(int))
-    other_events: int = attrs.field(default=0, validator=_amount(int))
+    bad_lines: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), _amount(int)])
+    other_events: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), _amount(int)])
     unknown_gfp: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
 
@@ -197,6 +198,15 @@ def _ending(ending: Ending) -> bytes:
     return json.dumps(attrs.asdict(ending)).encode()
 
 
+def _new_file(path: Path) -> Path:
+    """Return where to write PATH anew: whoever has mapped a trace there keeps it, and gets no SIGBUS."""
+    path = path.resolve()
+    if path.is_file():
+        with contextlib.suppress(PermissionError):
+            path.unlink()
+    return path
+
+
 class TraceWriter:
     """A trace being written: append-only, each batch whole on its own.
 
@@ -205,7 +215,7 @@ class TraceWriter:
 
     def __init__(self, path: Path | str, origin: Origin, *, compression: str | None = None) -> None:
         arrow = pyarrow()
-        self._file = Path(path).open("wb")  # noqa: SIM115  the writer's, until close()
+        self._file = _new_file(Path(path)).open("wb")
         self._schema = schema(origin)
         options = arrow.ipc.IpcWriteOptions(compression=compression)
         self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)

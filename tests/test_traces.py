@@ -103,6 +103,18 @@ def test_a_recording_under_way_can_be_read(tmp_path: Path) -> None:
     assert same(first.batches[0], some_events())
 
 
+def test_a_trace_that_is_being_read_can_be_recorded_anew(tmp_path: Path) -> None:
+    """Whoever reads the old one keeps it; a link to it leads to the new one."""
+    path = write(tmp_path / "t.trace", *[some_events(BATCH)] * 2)
+    link = tmp_path / "link.trace"
+    link.symlink_to(path)
+    old = read(path)
+    write(link, some_events(10, 1))
+
+    assert same(old.batches[1], some_events(BATCH))
+    assert (read(path).nevents, link.is_symlink()) == (10, True)
+
+
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     """Another file, an empty one, a directory and another Arrow stream: one line each, and what to do."""
     other = as_arrow(tmp_path / "other", None, {"a": [1]})

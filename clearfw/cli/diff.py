@@ -16,9 +16,10 @@ _RESULT = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("new", type=_RESULT, metavar="NEW.json")
 @json_option
 def diff(old: Path, new: Path, json_path: str | None) -> int:
-    """Hold two results of one kind against each other, as --json wrote them.
+    """Hold two results against each other.
 
-    Exit status: 0 nothing is worse beyond its interval, 1 something is, 2 they cannot be compared.
+    They are of one kind, as --json wrote them. Exit status: 0 nothing is worse beyond its interval,
+    1 something is, 2 they cannot be compared.
     """
     from clearfw import comparison, comparison_report
 

@@ -20,7 +20,10 @@ from clearfw.cli.options import console_for, file
     help="Parquet for other programs, or a trace again, compressed for keeping.",
 )
 def export(trace: Path, output: str) -> int:
-    """Write a trace again, in another format; FILE is whole, or not there."""
+    """Write a trace again, in another format.
+
+    FILE is whole, or not there.
+    """
     from rich.progress import Progress
 
     from clearfw import exports, traces

@@ -30,7 +30,10 @@ def _picture(text: str) -> str:
 @click.option("--plot", type=_picture, metavar="FILE.png|.svg", help="Draw what is cleared, and live pages.")
 @json_option
 def info(trace: Path, plot: str | None, json_path: str | None) -> int:
-    """Tell what a trace holds: where it is from, its events, orders, flags, and live pages."""
+    """Tell what a trace holds.
+
+    Where it is from, its events, orders and flags, the pages that were cleared, and live pages.
+    """
     from clearfw import trace_info, trace_report
 
     console = console_for(json_path)
