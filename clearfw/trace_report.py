@@ -93,7 +93,8 @@ def _status(status: int | None) -> str:
 
 def _speed(figures: TraceInfo) -> Iterator[str]:
     kinds = ", ".join(f"{name} {count:,}" for name, count in figures.kinds.items())
-    yield f"{figures.events:,} events: {kinds}"
+    none_lost = ", none lost" if figures.ending and figures.ending.lost == 0 else ""
+    yield f"{figures.events:,} events: {kinds}{none_lost}"
     if figures.seconds:
         yield f"in {figures.seconds:.3f} s, {figures.events_per_second:,.0f} a second"
     if len(figures.cpus) > 1:

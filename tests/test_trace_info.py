@@ -143,7 +143,7 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
         "kernel 7.3.0",
         "pages of 4K, init_on_alloc=1, init_on_free not known, clock global",
         "user 0.50 s, system 1.50 s, elapsed 2.00 s (rusage)",
-        "8 events: alloc 4, free 3, free_batched 1",
+        "8 events: alloc 4, free 3, free_batched 1, none lost",
         "    2  50.0%  GFP_KERNEL | __GFP_ZERO",
         "    3  75.0%  with __GFP_ZERO",
         "live pages: 521 (2.0 MiB) at most, 513 (2.0 MiB) at the end",
