@@ -40,7 +40,7 @@ class Census:
         reallocated: allocations of live pages, whose free was not seen.
         oversized: events above MAX_PAGE_ORDER, which count nowhere else.
         misaligned: events whose pfn is no multiple of their block: likewise.
-        live_pages_at_end, peak_pages: pages allocated and not freed, at the end and at most.
+        live_pages, peak_pages: pages allocated and not freed, at the end and at most.
         course: (ts, most live pages since the step before), in up to 1000 steps.
 
     """
@@ -54,7 +54,7 @@ class Census:
     reallocated: int
     oversized: int
     misaligned: int
-    live_pages_at_end: int
+    live_pages: int
     peak_pages: int
     course: tuple[tuple[int, int], ...]
 
@@ -100,7 +100,7 @@ class _Walk:
 
     def census(self) -> Census:
         followed: dict[str, Any] = {
-            "live_pages_at_end": self.pages,
+            "live_pages": self.pages,
             "peak_pages": self.peak,
             "course": tuple(self.course),
         }

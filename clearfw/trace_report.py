@@ -142,7 +142,7 @@ def _flags(figures: TraceInfo) -> Table:
 
 def _followed(figures: TraceInfo) -> Iterator[str]:
     found, size = figures.census, figures.origin.page_size
-    peak, end = _pages(found.peak_pages, size), _pages(found.live_pages_at_end, size)
+    peak, end = _pages(found.peak_pages, size), _pages(found.live_pages, size)
     yield f"live pages: {peak} at most, {end} at the end"
     yield f"failed allocations {found.failed:,}, unmatched frees {found.unmatched:,}"
     if found.mismatched:

@@ -11,10 +11,14 @@ import click
 
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
+from clearfw.cli.completion import completion
 from clearfw.cli.diff import diff
 from clearfw.cli.export import export
+from clearfw.cli.import_ import import_
 from clearfw.cli.info import info
+from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.replay import replay
 from clearfw.errors import ClearfwError
 
 if TYPE_CHECKING:
@@ -35,12 +39,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(bench)
-cli.add_command(check)
-cli.add_command(diff)
-cli.add_command(export)
-cli.add_command(info)
-cli.add_command(plugins)
+for _command in (bench, check, completion, diff, export, import_, info, new, plugins, replay):
+    cli.add_command(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
