@@ -232,6 +232,14 @@ class ResultError(ClearfwError, ValueError):
     """The file is no result, or cannot be compared with the other one."""
 
 
+class TracingError(ClearfwError):
+    """The kernel does not let this user record its events, or has none of them."""
+
+
+class CommandError(ClearfwError):
+    """The command to record cannot be started."""
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""

@@ -20,6 +20,7 @@ from commands import finished, program, wait_for
 
 from clearfw import trace_text, traces
 from clearfw.gfp import Gfp
+from clearfw.replay import prepare
 from clearfw.text_file import opened
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def test_a_damaged_archive_gives_what_came_before(
     ("arguments", "said"),
     [
         (["no/such/file", "-o", "out"], "no/such/file"),
-        ([".", "-o", "out"], r"\. is a directory: name one file of text in it"),
+        ([".", "-o", "out"], r"\. has no cpuN.raw or cpuN.raw.xz: save each"),
         (["/dev/null", "-o", "out"], "/dev/null has no page event, but an empty file"),
         (["text", "-o", "no/such/out"], "'-o' / '--output': there is no directory no/such: create it first"),
         (["text", "-o", "."], r"'-o' / '--output': \. is no regular file, and a trace is one: name a file"),
@@ -382,3 +383,15 @@ def test_progress_is_told_in_bytes_of_the_file(out: Path) -> None:
     assert told == sorted(told)
     assert len(told) > 10
     assert told[-1] == STORM.stat().st_size
+
+
+def test_raw_pages_and_text_of_one_recording_are_one_trace(command: Command, tmp_path: Path) -> None:
+    """The directory of a kernel's raw pages and what it printed of them: every event, in the same order."""
+    read = []
+    for source in (THP.parent, THP):
+        output = tmp_path / f"{source.name}.trace"
+        done = command("import", source, "-o", output)
+        assert done.status == 0, done.err
+        assert "10,444 events" in done.out
+        read.append(prepare(traces.read(output)).census)
+    assert read[0] == read[1]

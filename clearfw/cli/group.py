@@ -18,6 +18,7 @@ from clearfw.cli.import_ import import_
 from clearfw.cli.info import info
 from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.record import record
 from clearfw.cli.replay import replay
 from clearfw.errors import ClearfwError
 
@@ -39,7 +40,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (bench, check, completion, diff, export, import_, info, new, plugins, replay):
+for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay):
     cli.add_command(_command)
 
 
