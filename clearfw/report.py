@@ -71,6 +71,11 @@ def heading(run: SceneRun) -> str:
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
 def grid() -> Table:
     """Return an empty table."""
     return Grid()
