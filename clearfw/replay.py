@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from clearfw import _core, statistics
+from clearfw.census import follow
 from clearfw.config import Config
 from clearfw.errors import ConfigError, TraceError
 from clearfw.workloads import Latency, Scene, Timing
@@ -14,6 +15,7 @@ from clearfw.workloads import Latency, Scene, Timing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from clearfw.census import Followed
     from clearfw.machine import Machine
     from clearfw.traces import Trace
     from clearfw.workloads import Bench, Options
@@ -27,68 +29,15 @@ _LEAST = 64 << 20
 _ROOFLINE_NBYTES = 64 << 20
 
 
-@attrs.frozen(kw_only=True)
-class Census:
-    """What the events of a trace were: csrc/replay_script.h, REPLAY_CENSUS.
-
-    Attributes:
-        events: of any kind.
-        allocs, failed: allocations that gave a block, and that gave none.
-        frees: mm_page_free, matched or not.
-        batched: mm_page_free_batched, each a duplicate of a mm_page_free.
-        unmatched: frees of what was not allocated in the trace, and so not cleared in the replay.
-        untraced: of these, freed before in the trace: allocated again with no event, in bulk as a rule.
-        mismatched: frees with another order than the allocation: split_page(), folio splits.
-        reallocated: allocations of pages still live, whose free is taken to be lost.
-        oversized, misaligned: events left out: blocks that no buddy with MAX_PAGE_ORDER 10 gives.
-        backwards: events earlier than the one before them.
-        peak_pages, live_pages: live at the same time at most, and at the end.
-        alloc_blocks, zero_blocks, free_blocks: by order, allocated, of these with __GFP_ZERO, freed.
-        fault_blocks: of those allocated, anonymous huge pages: without init_on_alloc cleared at their fault.
-
-    """
-
-    events: int
-    allocs: int
-    frees: int
-    batched: int
-    failed: int
-    unmatched: int
-    untraced: int
-    mismatched: int
-    reallocated: int
-    oversized: int
-    misaligned: int
-    backwards: int
-    peak_pages: int
-    live_pages: int
-    alloc_blocks: tuple[int, ...]
-    zero_blocks: tuple[int, ...]
-    fault_blocks: tuple[int, ...]
-    free_blocks: tuple[int, ...]
-
-
-@attrs.frozen
-class Replay:
-    """A trace made ready: its script, 8 bytes an operation, and the census of its events."""
-
-    trace: Trace
-    script: _core.ReplayScript
-    census: Census
-
-
-def prepare(trace: Trace) -> Replay:
+def prepare(trace: Trace) -> Followed:
     """Return TRACE made ready for replay. Raises MemoryLimitError, and TraceError where it is empty."""
     if not trace.nevents:
         msg = f"{trace.path} has no events: record a program that allocates memory"
         raise TraceError(msg)
-    by_cpu = trace.origin.lanes == "cpu"
-    lanes = [int(batch.cpu[0]) if by_cpu else 0 for batch in trace.batches]
-    script = _core.ReplayScript(list(trace.batches), lanes)
-    return Replay(trace, script, Census(**script.census))
+    return follow(trace)
 
 
-def memory_for(replay: Replay) -> int:
+def memory_for(replay: Followed) -> int:
     """Return the bytes of a machine that has room for all that was ever live, and for some fragmentation."""
     page_size = replay.trace.origin.page_size
     block = page_size << _core.MAX_ORDER
@@ -114,7 +63,7 @@ class DryRun:
     nomem: int
 
 
-def dry_run(replay: Replay, config: Config, rounds: int = 5) -> DryRun:
+def dry_run(replay: Followed, config: Config, rounds: int = 5) -> DryRun:
     """Replay on a machine of CONFIG that clears nothing: the median of ROUNDS, after one more."""
     bare = _bare_machine(config)
     try:
@@ -140,7 +89,7 @@ class ReplayWorkload:
     point = "alloc"
     heeds = frozenset({"kasan", "touch"})
 
-    def __init__(self, replay: Replay, mode: Mode = "alloc", *, faults: bool = False) -> None:
+    def __init__(self, replay: Followed, mode: Mode = "alloc", *, faults: bool = False) -> None:
         """With FAULTS, what the kernel clears at the fault is cleared too, at its allocation."""
         self.replay = replay
         self.mode = mode
@@ -185,7 +134,7 @@ class ReplayWorkload:
 class ReplayBench:
     """The same operations again and again; the time of a sample is that of the clears alone."""
 
-    def __init__(self, replay: Replay, machine: Machine, options: Options, *, faults: bool = False) -> None:
+    def __init__(self, replay: Followed, machine: Machine, options: Options, *, faults: bool = False) -> None:
         self.cases = (None,)
         self._faults = faults
         self._script = replay.script

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from clearfw.census import Census
     from clearfw.prediction import Prediction, Recorded
-    from clearfw.replay import Census, DryRun
+    from clearfw.replay import DryRun
     from clearfw.results import Result, SceneRun
     from clearfw.traces import Trace
 

@@ -9,17 +9,16 @@ import attrs
 import numpy as np
 
 from clearfw import gfp
-from clearfw.census import MAX_PAGE_ORDER, Census, census
+from clearfw._core import MAX_ORDER
+from clearfw.census import Census, follow
 from clearfw.gfp import Gfp
 from clearfw.traces import NO_PFN, Ending, Kind, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from clearfw.traces import Events, Trace
 
 SCHEMA = "clearfw.info/1"
-_ORDERS = MAX_PAGE_ORDER + 1
+_ORDERS = MAX_ORDER + 1
 _EVERY_ORDER = 256  # what the column can hold
 
 
@@ -51,6 +50,7 @@ class TraceInfo:
         cleared_by: what made the recording kernel clear: a parameter of its command line, or __GFP_ZERO.
         zero_allocs: allocations with __GFP_ZERO.
         gfp: how many allocations asked with each combination of flags, the most frequent first.
+        course: live pages over time, as census.Followed has them.
 
     """
 
@@ -69,6 +69,7 @@ class TraceInfo:
     zero_allocs: int
     gfp: dict[int, int]
     census: Census
+    course: list[tuple[int, int]]
 
     @property
     def seconds(self) -> float | None:
@@ -83,8 +84,9 @@ class TraceInfo:
         return self.events / self.seconds if self.seconds else None
 
 
-def examine(trace: Trace, progress: Callable[[int], None] = lambda _: None) -> TraceInfo:
-    """Return the figures of TRACE; PROGRESS is told how many of its events were followed."""
+def examine(trace: Trace) -> TraceInfo:
+    """Return the figures of TRACE."""
+    followed = follow(trace)
     tally = _Tally(trace.origin)
     for batch in trace.batches:
         tally.add(batch)
@@ -103,7 +105,8 @@ def examine(trace: Trace, progress: Callable[[int], None] = lambda _: None) -> T
         cleared_by=_cleared_by(trace.origin),
         zero_allocs=sum(count for flags, count in tally.gfp.items() if flags & Gfp.ZERO),
         gfp=dict(tally.gfp.most_common()),
-        census=census(trace, progress),
+        census=followed.census,
+        course=followed.course,
     )
 
 
@@ -178,7 +181,7 @@ def share(part: int, whole: int) -> str:
 
 def to_json(info: TraceInfo) -> dict[str, Any]:
     """Return the document that `clearfw info --json` writes."""
-    plain = attrs.filters.exclude("gfp", "cpus", "orders", "census")
+    plain = attrs.filters.exclude("gfp", "cpus", "orders", "course")
     return {
         "schema": SCHEMA,
         **attrs.asdict(info, filter=plain),
@@ -187,5 +190,4 @@ def to_json(info: TraceInfo) -> dict[str, Any]:
         "orders": [attrs.asdict(one) | {"cleared_pages": one.cleared_pages} for one in info.orders],
         "cpus": [{"cpu": cpu, "events": count} for cpu, count in info.cpus.items()],
         "gfp": [{"flags": gfp.show(flags), "allocs": count} for flags, count in info.gfp.items()],
-        "census": attrs.asdict(info.census, filter=attrs.filters.exclude("course")),
     }

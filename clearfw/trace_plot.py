@@ -57,7 +57,7 @@ def _cleared(axes: Any, figures: TraceInfo) -> None:  # noqa: ANN401  matplotlib
 
 def _live(axes: Any, figures: TraceInfo) -> None:  # noqa: ANN401  likewise
     first = figures.first_ns or 0
-    course = figures.census.course
+    course = figures.course
     mib = figures.origin.page_size / (1 << 20)
     seconds = [(ts - first) / 1e9 for ts, _ in course]
     axes.fill_between(seconds, [pages * mib for _, pages in course], color="tab:blue", alpha=0.6, linewidth=0)

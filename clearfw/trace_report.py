@@ -162,5 +162,9 @@ def _notes(figures: TraceInfo) -> Iterator[str]:
     yield _WHY_CLEARED[figures.cleared_by]
     if figures.cleared_by == "__GFP_ZERO" and figures.origin.init_on_alloc is None:
         yield "(with init_on_alloc=1, it would have been all: whether that was set is not known)"
+    faulted = sum(count << order for order, count in enumerate(figures.census.fault_blocks))
+    if faulted and not figures.origin.init_on_alloc:
+        size = figures.origin.page_size
+        yield f"anonymous huge pages, cleared at their fault, which has no event: {_pages(faulted, size)}"
     if figures.census.unmatched:
         yield "unmatched frees: allocated before, or where no tracepoint is (alloc_pages_bulk and others)"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from commands import PYTHON, finished, in_c, program, wait_for
-from traces_made import alloc, events, free, write
+from tracefiles import alloc, events, free, write
 
 from clearfw import traces
+from clearfw.traces import Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from commands import Command
 
 ROWS = [alloc(0, 9, "GFP_HIGHUSER|__GFP_COMP"), alloc(512, 0, "GFP_KERNEL|__GFP_ZERO"), free(0, 9)] * 5
-KNOWN = {"init_on_alloc": False, "init_on_free": False, "kernel": "7.3.0", "command": ["sort", "big"]}
+SAID = {"init_on_alloc": False, "init_on_free": False}
+KNOWN = Origin(source="test", kernel="7.3.0", command=("sort", "big"), **SAID)
 QUICK = ("--rounds", "2", "--primitive", "stosb")
 
 
@@ -26,7 +28,7 @@ QUICK = ("--rounds", "2", "--primitive", "stosb")
 def trace(tmp_path: Path) -> Path:
     """A trace of a kernel that clears on request, with the system time of the program."""
     path = tmp_path / "sort.trace"
-    write(path, events(ROWS), ending=traces.Ending(lost=0, system_s=2.0), **KNOWN)
+    write(path, events(*ROWS), ending=traces.Ending(lost=0, system_s=2.0), origin=KNOWN)
     return path
 
 
@@ -80,25 +82,30 @@ def test_as_recorded_the_baseline_changes_nothing(command: Command, trace: Path)
 def test_where_the_kernel_cleared_nothing_nothing_is_taken_out(command: Command, tmp_path: Path) -> None:
     """No __GFP_ZERO, and neither init_on_alloc nor init_on_free."""
     path = tmp_path / "a.trace"
-    write(path, events([alloc(0, 9)]), ending=traces.Ending(lost=0, system_s=2.0), **KNOWN)
+    write(path, events(alloc(0, 9)), ending=traces.Ending(lost=0, system_s=2.0), origin=KNOWN)
     assert command("replay", path, *QUICK, "--json", "-").json["prediction"]["recorded"]["clears_s"] == 0
 
 
 @pytest.mark.parametrize(
     ("system_s", "origin", "touch", "why"),
     [
-        (None, KNOWN, "none", "give it with --system-time"),
+        (None, SAID, "none", "give it with --system-time"),
         (1.0, {}, "none", "does not say what its kernel cleared"),
-        (1.0, KNOWN, "all", "times the consumer as well"),
-        (1e-9, KNOWN | {"init_on_alloc": True}, "none", "it is another machine's"),
+        (1.0, SAID, "all", "times the consumer as well"),
+        (1e-9, SAID | {"init_on_alloc": True}, "none", "it is another machine's"),
     ],
 )
 def test_without_the_facts_nothing_is_predicted(  # noqa: PLR0913, PLR0917
-    command: Command, tmp_path: Path, system_s: float | None, origin: dict[str, object], touch: str, why: str
+    command: Command, tmp_path: Path, system_s: float | None, origin: dict[str, bool], touch: str, why: str
 ) -> None:
     """And it says which fact is missing."""
     path = tmp_path / "a.trace"
-    write(path, events(ROWS), ending=traces.Ending(lost=0, system_s=system_s), **origin)
+    write(
+        path,
+        events(*ROWS),
+        ending=traces.Ending(lost=0, system_s=system_s),
+        origin=Origin(source="test", **origin),
+    )
     done = command("replay", path, *QUICK, "--touch", touch)
 
     assert done.status == 0
@@ -108,7 +115,7 @@ def test_without_the_facts_nothing_is_predicted(  # noqa: PLR0913, PLR0917
 def test_the_system_time_may_be_given(command: Command, tmp_path: Path) -> None:
     """For a trace that does not say it."""
     path = tmp_path / "a.trace"
-    write(path, events(ROWS), **KNOWN)
+    write(path, events(*ROWS), origin=KNOWN)
     document = command("replay", path, *QUICK, "--system-time", "3", "--json", "-").json
     assert document["prediction"]["recorded"]["system_s"] == 3
 
@@ -119,7 +126,7 @@ def test_a_trace_that_lost_events_is_refused_unless_told(
 ) -> None:
     """With status 1: the replay would not be exact."""
     path = tmp_path / "a.trace"
-    write(path, events(ROWS), ending=traces.Ending(lost=7))
+    write(path, events(*ROWS), ending=traces.Ending(lost=7))
     if missing == "cut":
         path.write_bytes(path.read_bytes()[:-200])
     done = command("replay", path, *QUICK)
@@ -163,7 +170,7 @@ def test_a_missing_trace_is_told(command: Command, tmp_path: Path) -> None:
 def test_a_machine_too_small_says_so(command: Command, tmp_path: Path) -> None:
     """What found no block was left out, and how much it was."""
     path = tmp_path / "a.trace"
-    write(path, events([alloc(pfn, 10) for pfn in range(0, 1 << 15, 1024)]))
+    write(path, events(*[alloc(pfn, 10) for pfn in range(0, 1 << 15, 1024)]))
     done = command("replay", path, *QUICK, "--memory", "64M")
 
     assert done.status == 0

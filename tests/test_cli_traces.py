@@ -100,17 +100,17 @@ def test_export_refuses_what_it_cannot_write(
 
 
 def test_an_interrupted_info_ends_in_one_line(tmp_path: Path) -> None:
-    """Ctrl-C while it follows a million events: exit status 130, and no traceback."""
+    """Ctrl-C while it follows millions of events: exit status 130, and no traceback."""
     many = events(*[(kind, pfn, 0) for pfn in range(32768) for kind in (ALLOC, FREE)])
     path = write(tmp_path / "t.trace", *[many] * 64)
     marked = tmp_path / "marked"
     before = f"""
-from clearfw import census
-walk = census._Walk.mark
-def mark(*arguments):
+from clearfw import trace_info
+examine = trace_info.examine
+def marked(trace):
     open({str(marked)!r}, "w").close()
-    walk(*arguments)
-census._Walk.mark = mark
+    return examine(trace)
+trace_info.examine = marked
 """
     process = program("info", path, before=before)
     wait_for(marked)

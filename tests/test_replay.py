@@ -9,21 +9,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from traces_made import alloc, batched, events, failed, free, write
+from tracefiles import alloc, batched, events, failed, free, write
 
 from clearfw import _core, hookimpl, traces
+from clearfw.census import Census
 from clearfw.config import Config
 from clearfw.errors import ConfigError, StrategyError, TraceError
+from clearfw.gfp import Gfp
 from clearfw.machine import Machine
-from clearfw.replay import Census, ReplayWorkload, clears_nothing, dry_run, memory_for, prepare
+from clearfw.replay import ReplayWorkload, clears_nothing, dry_run, memory_for, prepare
 from clearfw.strategies import from_file
+from clearfw.traces import Origin
 from clearfw.workloads import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from traces_made import Row
+    from tracefiles import Row
 
 MEMORY = 64 << 20
 ZERO = "GFP_KERNEL|__GFP_ZERO"
@@ -38,7 +41,7 @@ def machine() -> Iterator[Machine]:
 
 def script(*rows: Row) -> _core.ReplayScript:
     """Return the script of one batch."""
-    return _core.ReplayScript([events(rows)], [0])
+    return _core.ReplayScript([events(*rows)], [0])
 
 
 def counts(*rows: Row) -> dict[str, int]:
@@ -108,15 +111,15 @@ def test_what_a_trace_leaves_open_is_decided_and_counted(
 
 def test_an_event_before_the_one_before_is_counted() -> None:
     """Its place in the trace is kept."""
-    early = events([free(8)], start=3)
-    assert _core.ReplayScript([events([alloc(8)], start=5), early], [0, 0]).census["backwards"] == 1
+    early = events(free(8), first_ts=3)
+    assert _core.ReplayScript([events(alloc(8), first_ts=5), early], [0, 0]).census["backwards"] == 1
 
 
 def test_the_lanes_of_processors_are_merged_by_time() -> None:
     """A page freed on one processor and allocated on the other is never live twice."""
     rows = [alloc(8), free(8)] * 50
-    one = events(rows[0::2], start=0, step=20, cpu=0)
-    other = events(rows[1::2], start=10, step=20, cpu=1)
+    one = events(*rows[0::2], step=20)
+    other = events(*rows[1::2], first_ts=10, step=20, cpu=1)
     merged = _core.ReplayScript([one[:20], other, one[20:]], [0, 1, 0]).census
     unmerged = _core.ReplayScript([one, other], [0, 0]).census
     assert (merged["reallocated"], merged["unmatched"], merged["peak_pages"]) == (0, 0, 1)
@@ -258,11 +261,13 @@ PAGES = 64
 ROWS = st.lists(
     st.one_of(
         st.builds(
-            lambda kind, order, at, gfp: (kind, (at << order) % PAGES, order, gfp),
-            st.sampled_from([traces.Kind.ALLOC, traces.Kind.FREE]),
+            lambda order, at, gfp: alloc((at << order) % PAGES, order, gfp),
             st.integers(0, 4),
             st.integers(0, PAGES - 1),
             st.sampled_from(["GFP_KERNEL", ZERO, "GFP_HIGHUSER|__GFP_COMP"]),
+        ),
+        st.builds(
+            lambda order, at: free((at << order) % PAGES, order), st.integers(0, 4), st.integers(0, PAGES - 1)
         ),
         st.just(failed()),
         st.builds(batched, st.integers(0, PAGES - 1)),
@@ -278,7 +283,7 @@ def count_by_page(rows: Sequence[Row]) -> dict[str, int]:
     found = dict.fromkeys(
         ("allocs", "failed", "frees", "batched", "unmatched", "mismatched", "reallocated", "peak_pages"), 0
     )
-    for kind, pfn, order, _ in rows:
+    for kind, pfn, order, *_ in rows:
         span = range(pfn, pfn + (1 << order))
         if kind == traces.Kind.FREE_BATCHED:
             found["batched"] += 1
@@ -328,12 +333,12 @@ def test_the_census_is_that_of_an_independent_count(rows: list[Row]) -> None:
 def test_as_many_pages_are_cleared_as_the_events_say(rows: list[Row]) -> None:
     """On any trace, the machine whole afterwards, and every block zero that should be."""
     cleared = sum(
-        1 << order for kind, pfn, order, _ in rows if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN
+        1 << order for kind, pfn, order, *_ in rows if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN
     )
     asked = sum(
         1 << order
-        for kind, pfn, order, gfp in rows
-        if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN and gfp == ZERO
+        for kind, pfn, order, *gfp in rows
+        if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN and gfp == [int(Gfp.parse(ZERO))]
     )
     made = script(*rows)
     for init_on_alloc, expected in ((True, cleared), (False, asked)):
@@ -355,7 +360,7 @@ def test_as_many_pages_are_cleared_as_the_events_say(rows: list[Row]) -> None:
 )
 def test_no_trace_breaks_the_replay(hostile: list[tuple[int, int, int, int]]) -> None:
     """Any pfn, any order, any time: counted, replayed as far as it makes sense."""
-    made = events([(traces.Kind(kind), pfn, order, "none") for kind, pfn, order, _ in hostile])
+    made = events(*[(kind, pfn, order) for kind, pfn, order, _ in hostile])
     made = attrs.evolve(made, ts=np.array([ts for *_, ts in hostile], np.uint64))
     ran = _core.ReplayScript([made], [0])
     with Machine(Config(memory=16 << 20, init_on_alloc=True), "batched") as machine:
@@ -370,7 +375,8 @@ ROWS_LIVE = [alloc(0, 9), alloc(512, 3), free(512, 3)]
 
 def prepared(path: Path, rows: Sequence[Row] = ROWS_LIVE, **origin: Any) -> Any:  # noqa: ANN401
     """Return a trace made ready."""
-    return prepare(write(path / "a.trace", events(rows), **origin))
+    written = write(path / "a.trace", events(*rows), origin=Origin(source="test", **origin))
+    return prepare(traces.read(written))
 
 
 def test_an_empty_trace_is_refused(tmp_path: Path) -> None:

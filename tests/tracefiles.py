@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from clearfw.traces import COLUMNS, Ending, Events, Kind, Origin, TraceWriter
+from clearfw.gfp import Gfp
+from clearfw.traces import COLUMNS, NO_PFN, Ending, Events, Kind, Origin, TraceWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +21,33 @@ ORIGIN = Origin(source="record", kernel="7.3.0", init_on_alloc=True, command=("s
 ENDING = Ending(lost=0, user_s=0.5, system_s=1.5, elapsed_s=2, usage="rusage", exit_status=0)
 
 
-def events(*rows: Row, first_ts: int = 0, cpu: int = 0) -> Events:
-    """Return events, 10 ns apart."""
+def alloc(pfn: int, order: int = 0, gfp: str = "GFP_KERNEL") -> Row:
+    """Return an allocation."""
+    return ALLOC, pfn, order, int(Gfp.parse(gfp))
+
+
+def failed(order: int = 0) -> Row:
+    """Return an allocation that gave nothing."""
+    return alloc(NO_PFN, order)
+
+
+def free(pfn: int, order: int = 0) -> Row:
+    """Return a free."""
+    return FREE, pfn, order
+
+
+def batched(pfn: int) -> Row:
+    """Return the second event of a free in a batch."""
+    return BATCHED, pfn, 0
+
+
+def events(*rows: Row, first_ts: int = 0, step: int = 10, cpu: int = 0) -> Events:
+    """Return events, STEP nanoseconds apart."""
     made = Events(**{name: np.zeros(len(rows), dtype) for name, dtype in COLUMNS.items()})
     for i, (kind, pfn, order, *gfp) in enumerate(rows):
         made.kind[i], made.pfn[i], made.order[i] = kind, pfn, order
         made.gfp[i] = gfp[0] if gfp else 0
-    made.ts[:] = first_ts + 10 * np.arange(len(rows))
+    made.ts[:] = first_ts + step * np.arange(len(rows))
     made.cpu[:] = cpu
     return made
 

@@ -17,10 +17,14 @@ cdef extern from "replay_script.h" nogil:
         uint64_t zero_blocks[11]
         uint64_t fault_blocks[11]
         uint64_t free_blocks[11]
+    struct replay_moment:
+        uint64_t ts, pages
     struct c_replay_script "replay_script":
         size_t nr
         uint32_t nr_slots
         replay_census census
+        replay_moment course[1000]
+        uint32_t nr_moments
     struct replay_batch:
         trace_events events
         uint32_t lane
@@ -63,7 +67,7 @@ cdef class ReplayScript:
         if c == NULL:
             raise MemoryError
         c_memset(&error, 0, sizeof(error))
-        number = {lane: at for at, lane in enumerate(dict.fromkeys(lanes))}
+        number = {lane: at for at, lane in enumerate(sorted(set(lanes)))}
         try:
             for i in range(nr):
                 c[i].events = _columns(batches[i])
@@ -96,6 +100,11 @@ cdef class ReplayScript:
         for name in ("alloc_blocks", "zero_blocks", "fault_blocks", "free_blocks"):
             counts[name] = tuple(counts[name])
         return counts
+
+    @property
+    def course(self) -> list:
+        """Live pages over time: (time stamp, most of them since the one before), a thousand at most."""
+        return [(self.c.course[i].ts, self.c.course[i].pages) for i in range(self.c.nr_moments)]
 
     def run(self, CoreMachine machine not None, *, bint clear=True, bint faults=False, bint unseen=False, bint verify=False,
             str touch="none", bint latency=False) -> dict:

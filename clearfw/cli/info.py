@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from clearfw.cli.options import console_for, file, json_option, write_json
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from clearfw.trace_info import TraceInfo
 
 _PICTURES = (".png", ".svg")
 
@@ -34,28 +28,18 @@ def info(trace: Path, plot: str | None, json_path: str | None) -> int:
 
     Where it is from, its events, orders and flags, the pages that were cleared, and live pages.
     """
-    from clearfw import trace_info, trace_report
+    from clearfw import trace_info, trace_report, traces
 
     console = console_for(json_path)
     if plot:
         from clearfw import trace_plot
 
         trace_plot.matplotlib()
-    figures = _examine(trace, console)
+    with console.status(f"reading {trace}"):
+        figures = trace_info.examine(traces.read(trace))
     console.print(trace_report.info(figures))
     if plot:
         trace_plot.save(figures, Path(plot))
     if json_path:
         write_json(json_path, trace_info.to_json(figures))
     return 0
-
-
-def _examine(path: Path, console: Console) -> TraceInfo:
-    from rich.progress import Progress
-
-    from clearfw import trace_info, traces
-
-    trace = traces.read(path)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("following live pages", total=trace.nevents)
-        return trace_info.examine(trace, lambda done: bar.update(task, completed=done))

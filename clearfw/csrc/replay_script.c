@@ -22,6 +22,8 @@ struct writer {
 	uint32_t *unused; /* slots of blocks that were freed, newest last */
 	size_t nr_unused, room_unused;
 	uint64_t now;
+	uint64_t moment; /* events in one */
+	uint64_t most_pages; /* live since the moment began */
 };
 
 gfp_t replay_gfp(uint8_t code)
@@ -134,6 +136,8 @@ static bool add_alloc(struct writer *writer, uint64_t pfn, unsigned int order, g
 	census->live_pages += 1ull << order;
 	if (census->live_pages > census->peak_pages)
 		census->peak_pages = census->live_pages;
+	if (census->live_pages > writer->most_pages)
+		writer->most_pages = census->live_pages;
 	slot = new_slot(writer);
 	return live_block_hold(&writer->blocks, pfn, order, slot) &&
 	       emit(writer, REPLAY_ALLOC, order, slot, code);
@@ -162,8 +166,14 @@ static bool add_unseen_free(struct writer *writer, uint64_t pfn, unsigned int or
 {
 	struct replay_census *census = &writer->script->census;
 
+	struct live_block *block;
+
 	census->unmatched++;
 	census->untraced += live_block_was_freed(&writer->blocks, pfn);
+	block = live_block_hold(&writer->blocks, pfn, order, 0);
+	if (!block)
+		return false;
+	live_block_free(&writer->blocks, block);
 	return emit(writer, REPLAY_FREE_UNSEEN, order, 0, 0);
 }
 
@@ -211,13 +221,10 @@ static bool is_block(struct replay_census *census, uint64_t pfn, unsigned int or
 	return true;
 }
 
-static bool add(struct writer *writer, const struct trace_events *events, size_t i)
+static bool add_event(struct writer *writer, const struct trace_events *events, size_t i)
 {
 	struct replay_census *census = &writer->script->census;
 
-	census->events++;
-	census->backwards += events->ts[i] < writer->now;
-	writer->now = events->ts[i];
 	if (events->kind[i] == TRACE_FREE_BATCHED) {
 		census->batched++;
 		return true;
@@ -227,6 +234,28 @@ static bool add(struct writer *writer, const struct trace_events *events, size_t
 	if (events->kind[i] == TRACE_FREE)
 		return add_free(writer, events->pfn[i], events->order[i]);
 	return add_alloc(writer, events->pfn[i], events->order[i], events->gfp[i]);
+}
+
+static void end_moment(struct writer *writer)
+{
+	struct replay_script *script = writer->script;
+
+	script->course[script->nr_moments++] = (struct replay_moment){ writer->now, writer->most_pages };
+	writer->most_pages = script->census.live_pages;
+}
+
+static bool add(struct writer *writer, const struct trace_events *events, size_t i)
+{
+	struct replay_census *census = &writer->script->census;
+
+	census->events++;
+	census->backwards += events->ts[i] < writer->now;
+	writer->now = events->ts[i];
+	if (!add_event(writer, events, i))
+		return false;
+	if (census->events % writer->moment == 0)
+		end_moment(writer);
+	return true;
 }
 
 /* The next event of one lane. */
@@ -280,7 +309,7 @@ static bool merge(struct writer *writer, struct lane *lanes, uint32_t nr)
 			if (!add(writer, &lane->batch->events, lane->at))
 				return false;
 			lane->at++;
-		} while (lane_skip_empty(lane, first) && lane_ts(lane) <= until);
+		} while (lane_skip_empty(lane, first) && lane_ts(lane) < until);
 	}
 }
 
@@ -294,11 +323,14 @@ int replay_script_init(struct replay_script *script, const struct replay_batch *
 	*script = (struct replay_script){ 0 };
 	for (size_t i = 0; i < nr_batches; i++)
 		script->room += batches[i].events.nr;
+	writer.moment = (script->room + REPLAY_MOMENTS - 1) / REPLAY_MOMENTS;
 	script->ops = core_malloc((script->room + 1) * sizeof(*script->ops));
 	ok = lanes && script->ops && live_blocks_init(&writer.blocks);
 	for (uint32_t i = 0; ok && i < nr_lanes; i++)
 		lanes[i] = (struct lane){ batches, batches + nr_batches, 0 };
 	ok = ok && merge(&writer, lanes, nr_lanes);
+	if (ok && script->census.events && script->census.events % writer.moment)
+		end_moment(&writer);
 	live_blocks_deinit(&writer.blocks);
 	free(writer.unused);
 	free(lanes);

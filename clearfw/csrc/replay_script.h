@@ -62,14 +62,23 @@ struct replay_census {
 	uint64_t free_blocks[NR_PAGE_ORDERS]; /* as the replay frees them */
 };
 
+/* Live pages over time: the most of each of so many equal parts of the events, and when it ended. */
+#define REPLAY_MOMENTS 1000
+
+struct replay_moment {
+	uint64_t ts, pages;
+};
+
 struct replay_script {
 	struct replay_op *ops;
 	size_t nr, room;
 	uint32_t nr_slots;
 	struct replay_census census;
+	struct replay_moment course[REPLAY_MOMENTS];
+	uint32_t nr_moments;
 };
 
-/* Some events of a trace, in their order in time; lanes are merged by time stamp. */
+/* Some events of a trace, in their order in time; lanes are merged by time stamp, at one moment the lower first. */
 struct replay_batch {
 	struct trace_events events;
 	uint32_t lane;
