@@ -100,12 +100,8 @@ def test_without_the_facts_nothing_is_predicted(  # noqa: PLR0913, PLR0917
 ) -> None:
     """And it says which fact is missing."""
     path = tmp_path / "a.trace"
-    write(
-        path,
-        events(*ROWS),
-        ending=traces.Ending(lost=0, system_s=system_s),
-        origin=Origin(source="test", **origin),
-    )
+    ending = traces.Ending(lost=0, system_s=system_s)
+    write(path, events(*ROWS), ending=ending, origin=Origin(source="test", **origin))
     done = command("replay", path, *QUICK, "--touch", touch)
 
     assert done.status == 0
