@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import click
@@ -9,10 +10,12 @@ import click
 from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console
 
+    from clearfw.architectures import Architecture
     from clearfw.strategies import Strategy
     from clearfw.verdicts import Verdict
 
@@ -27,12 +30,19 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds for each check.",
 )
+@click.option(
+    "--arch",
+    default="",
+    metavar="NAME,...",
+    help="Ask on these architectures instead, under qemu: arm, arm64, s390x, x86_64.",
+)
 @plugin_options
 @json_option
 def check(
     strategy: tuple[str, ...],
     only: tuple[str, ...],
     timeout: float,
+    arch: str,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -51,8 +61,8 @@ def check(
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
     found = []
-    for text, one in subjects:
-        found.append(_ask(console, text, one, names, timeout))
+    for where, (text, one) in itertools.product(_architectures(arch), subjects):
+        found.append(_ask(console, text, one, names, timeout, where))
         console.print(verdicts.table(found[-1]))
     console.print(verdicts.summary(found))
     if json_path:
@@ -60,7 +70,27 @@ def check(
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
-def _ask(console: Console, given: str, strategy: Strategy, names: tuple[str, ...], timeout: float) -> Verdict:
+def _architectures(names: str) -> Sequence[Architecture | None]:
+    """Return where to ask, each with all that it needs; None is this computer as it is."""
+    from clearfw import architectures, runner
+
+    if not names:
+        return [None]
+    found = architectures.find(names.split(","))
+    for one in found:
+        one.emulator()
+        runner.build(one)
+    return found
+
+
+def _ask(
+    console: Console,
+    given: str,
+    strategy: Strategy,
+    names: tuple[str, ...],
+    timeout: float,
+    architecture: Architecture | None,
+) -> Verdict:
     from rich.progress import Progress
 
     from clearfw import conformance
@@ -69,7 +99,7 @@ def _ask(console: Console, given: str, strategy: Strategy, names: tuple[str, ...
     answers = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(strategy.name, total=len(names))
-        for answer in conformance.run(strategy, names, deadline_s=timeout):
+        for answer in conformance.run(strategy, names, architecture=architecture, deadline_s=timeout):
             answers.append(answer)
             bar.update(task, advance=1, description=f"{strategy.name}: {answer.check.name}")
-    return Verdict(given, strategy.name, tuple(answers))
+    return Verdict(given, strategy.name, tuple(answers), architecture.name if architecture else "")

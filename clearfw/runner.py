@@ -1,0 +1,120 @@
+"""The runner: the C core as a program of another architecture, asked over sockets line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearfw import compiler
+from clearfw.errors import RunnerError, from_core
+
+if TYPE_CHECKING:
+    from clearfw.architectures import Architecture
+
+CSRC = Path(__file__).parent / "csrc"
+
+# The thread that boots, and as many more as a check starts.
+_CPUS = 3
+
+
+@functools.cache
+def build(architecture: Architecture) -> Path:
+    """Return the runner for ARCHITECTURE; raises MissingToolError, CompileError."""
+    sources = [*sorted(CSRC.glob("*.c")), CSRC / "runner" / "runner.c"]
+    return compiler.build_program(
+        architecture.compiler(), f"runner-{architecture.name}", sources, CSRC
+    )
+
+
+class Runner:
+    """A machine's process under the emulator. Each thread that asks has a thread there, and so a CPU."""
+
+    def __init__(self, architecture: Architecture, strategy: Path, name: str) -> None:
+        """Start it with the shared object STRATEGY, which goes by NAME; raises MissingToolError, RunnerError."""
+        self._name = name
+        self._ended = ""
+        self._faults, faults = os.pipe()
+        ends = [socket.socketpair() for _ in range(_CPUS)]
+        descriptors = [faults, *(there.fileno() for _, there in ends)]
+        command = [*architecture.emulator(), str(build(architecture)), str(strategy)]
+        self._process = subprocess.Popen(
+            [*command, *map(str, descriptors)],
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=faults,
+        )
+        os.close(faults)
+        self._sockets: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+        self._mine = threading.local()
+        for here, there in ends:
+            there.close()
+            self._sockets.put(here)
+
+    def ask(self, *request: object) -> list[str]:
+        """Return the words of the reply; raises what the core refuses, and RunnerError if it is no more."""
+        if self._ended:
+            raise RunnerError(self._ended)
+        stream = self._stream()
+        try:
+            stream.write(" ".join(map(str, request)) + "\n")
+            stream.flush()
+            reply = stream.readline()
+        except OSError:
+            reply = ""
+        if not reply:
+            self._ended = self._end()
+            raise RunnerError(self._ended)
+        return self._read(reply)
+
+    def close(self) -> None:
+        """End it, whatever it is at."""
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self._faults)
+
+    def _stream(self) -> socket.SocketIO:
+        if not hasattr(self._mine, "stream"):
+            self._mine.stream = self._sockets.get_nowait().makefile("rw")
+        return self._mine.stream
+
+    def _read(self, reply: str) -> list[str]:
+        said, *words = reply.split(None)
+        if said == "ok":
+            return words
+        code, sys_errno, pfn, wanted, found, zone = map(int, words[:6])
+        detail = reply.split(" ", 7)[7].strip()
+        raise from_core(
+            code,
+            pfn=pfn,
+            wanted=wanted,
+            found=found,
+            zone=zone,
+            sys_errno=sys_errno,
+            detail=detail,
+            stack=self._name,
+        )
+
+    def _end(self) -> str:
+        """Return why it is no more: the last line it wrote, or the signal that ended it."""
+        status = self._process.wait()
+        lines = [line for line in _read_all(self._faults).splitlines() if not line.startswith("qemu:")]
+        if lines:
+            return lines[0].strip()
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended the process with exit status {status}"
+
+
+def _read_all(descriptor: int) -> str:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read().decode(errors="replace")
