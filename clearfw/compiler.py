@@ -87,6 +87,11 @@ def source_hash(source: Path) -> str:
     return _sha256(source)[:12]
 
 
+def read_source(source: Path) -> str:
+    """Return the text of SOURCE; raises CompileError if it cannot be read."""
+    return _read(source).decode(errors="replace")
+
+
 def prebuilt_path(source: Path, options: Sequence[str] = ()) -> Path:
     """Return where the build puts SOURCE's shared object: prebuilt/STEM-KEY.so beside it, there or not."""
     key = hashlib.sha256(_identity(source, options).encode()).hexdigest()[:16]

@@ -212,6 +212,10 @@ class MissingToolError(ClearfwError):
     package: str
 
 
+class SymbolsError(ClearfwError):
+    """The file has no symbols to measure, or is none that has."""
+
+
 class RunnerError(ClearfwError):
     """The machine on another architecture ended; the message says of what."""
 

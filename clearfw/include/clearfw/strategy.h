@@ -9,7 +9,12 @@
 #ifndef CLEARFW_STRATEGY_H
 #define CLEARFW_STRATEGY_H
 
+/* A unit that is compiled for its size alone has the kernel's own struct page: see clearfw size. */
+#ifdef CLEARFW_MODEL
+#include <clearfw/model/page.h>
+#else
 #include <clearfw/abi.h>
+#endif
 
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
@@ -80,6 +85,10 @@ typedef int64_t s64;
 	})
 #define min_t(type, a, b) min((type)(a), (type)(b))
 #define max_t(type, a, b) max((type)(a), (type)(b))
+
+#ifdef CLEARFW_MODEL
+#include <clearfw/model/kernel.h>
+#else
 
 /* The core fills this in when it loads the strategy. */
 static const struct clearfw_core *clearfw_core __maybe_unused;
@@ -279,5 +288,7 @@ static inline void clear_highpage_kasan_tagged(struct page *page)
 		.name = #primitive,                                           \
 		__VA_ARGS__                                                   \
 	}
+
+#endif /* CLEARFW_MODEL */
 
 #endif
