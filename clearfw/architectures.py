@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clearfw import compiler
-from clearfw.errors import MissingToolError, UnknownArchitectureError
+from clearfw.errors import MissingToolError, NoCompilerError, UnknownArchitectureError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clearfw.compiler import Compiler
 
@@ -53,17 +53,26 @@ class Architecture:
         return platform.machine() in self.machines
 
     def compiler(self) -> Compiler:
-        """Return its compiler, with `march`; raises MissingToolError, NoCompilerError."""
+        """Return its compiler, with `march`; raises MissingToolError."""
         if self.is_native:
-            return compiler.find_compiler()
-        command = shutil.which(f"{self.triplet}-gcc")
+            try:
+                return compiler.find_compiler()
+            except NoCompilerError as error:
+                raise MissingToolError(str(error), "gcc") from error
+        name = f"{self.triplet}-gcc"
+        command = shutil.which(name)
         if command is None:
-            raise self._missing(f"{self.triplet}-gcc", self.packages[0])
+            raise self._missing(name, self.packages[0])
         return compiler.probe((command, *self.march))
 
-    def objdump(self) -> str | None:
-        """Return the path of its disassembler, None where there is none."""
-        return shutil.which("objdump" if self.is_native else f"{self.triplet}-objdump")
+    def objdump(self) -> str:
+        """Return the path of its disassembler; raises MissingToolError."""
+        name = "objdump" if self.is_native else f"{self.triplet}-objdump"
+        path = shutil.which(name)
+        if path is None:
+            package = f"binutils-{self.triplet.replace('_', '-')}"
+            raise self._missing(name, package)
+        return path
 
     def emulator(self) -> tuple[str, ...]:
         """Return the command that runs its programs here; raises MissingToolError."""
@@ -74,9 +83,11 @@ class Architecture:
 
     def _sysroot(self) -> str:
         """Return where its libc is installed: SYSROOT/lib/libc.so.6."""
-        libc = compiler.print_file_name(self.compiler(), "libc.so.6")
-        if libc == "libc.so.6":
-            raise self._missing("its libc", self.packages[1])
+        name = "libc.so.6"
+        libc = compiler.print_file_name(self.compiler(), name)
+        if libc == name:
+            what = f"{self.triplet}'s libc"
+            raise self._missing(what, self.packages[1])
         return str(Path(libc).resolve().parent.parent)
 
     def _missing(self, what: str, package: str) -> MissingToolError:
@@ -174,3 +185,20 @@ def find(names: Sequence[str]) -> tuple[Architecture, ...]:
         if name not in ARCHITECTURES:
             raise UnknownArchitectureError(name, ARCHITECTURES)
     return tuple(ARCHITECTURES[name] for name in dict.fromkeys(names))
+
+
+def having(
+    asked: Sequence[Architecture], tool: Callable[[Architecture], object]
+) -> tuple[list[Architecture], dict[str, MissingToolError]]:
+    """Return those of ASKED that have what TOOL gives, and why not for the others; raises if none has it."""
+    present: list[Architecture] = []
+    missing: dict[str, MissingToolError] = {}
+    for one in asked:
+        try:
+            tool(one)
+            present.append(one)
+        except MissingToolError as error:
+            missing[one.name] = error
+    if not present:
+        raise next(iter(missing.values()))
+    return present, missing

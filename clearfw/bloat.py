@@ -61,9 +61,9 @@ def text(bloat: Bloat) -> str:
     up = sum(max(change.delta, 0) for change in bloat.changes)
     down = sum(min(change.delta, 0) for change in bloat.changes)
     grown = sum(change.delta > 0 for change in both)
+    counts = f"add/remove: {len(added)}/{len(removed)} grow/shrink: {grown}/{len(both) - grown}"
     lines = [
-        f"add/remove: {len(added)}/{len(removed)} grow/shrink: {grown}/{len(both) - grown}"
-        f" up/down: {up}/{down} ({up + down})",
+        f"{counts} up/down: {up}/{down} ({up + down})",
         f"{'Function':<40} {'old':>7} {'new':>7} {'delta':>7}",
     ]
     lines += [

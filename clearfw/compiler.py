@@ -129,7 +129,7 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
 
 
 def run_compiler(compiler: Compiler, source: str, arguments: Sequence[str]) -> bytes:
-    """Return what COMPILER makes of ARGUMENTS; raises CompileError for SOURCE with the compiler's own words."""
+    """Return what COMPILER makes of ARGUMENTS; raises CompileError for SOURCE with its own words."""
     with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
         target = Path(scratch) / "out"
         done = subprocess.run(
@@ -232,9 +232,7 @@ def _is_intact(path: Path) -> bool:
 
 
 def _compile(compiler: Compiler, source: Path, options: Sequence[str]) -> bytes:
-    return run_compiler(
-        compiler, str(source), [*FLAGS, *defines(options), f"-I{INCLUDE_DIR}", str(source)]
-    )
+    return run_compiler(compiler, str(source), [*FLAGS, *defines(options), f"-I{INCLUDE_DIR}", str(source)])
 
 
 def _kept(name: str, source: str, make: Callable[[], bytes]) -> Path:

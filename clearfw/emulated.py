@@ -158,7 +158,7 @@ class EmulatedMachine:
         self.ask("fill", byte, pfn, self.nr_pages - pfn if npages is None else npages)
 
     def first_not(self, byte: int, pfn: int = 0, npages: int | None = None) -> tuple[int, int, int] | None:
-        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None."""
+        """Return (pfn, offset, byte) of the first byte of NPAGES pages that is not BYTE, or None."""
         found = self.ask("first_not", byte, pfn, self.nr_pages - pfn if npages is None else npages)
         if not found:
             return None
@@ -182,7 +182,7 @@ class EmulatedMachine:
     def litmus(
         self, point: str, pfn: int, budget_ns: int, unfenced: str | None = None
     ) -> tuple[int, int | None]:
-        """Clear page PFN again and again, and read it in another thread: (rounds, offset seen stale or None)."""
+        """Clear page PFN again and again, another thread reading: (rounds, offset seen stale or None)."""
         asked = ("litmus", _POINTS.index(point), pfn, budget_ns, unfenced or _NO_PRIMITIVE)
         rounds, *stale = map(int, self.ask(*asked))
         return rounds, stale[0] if stale else None

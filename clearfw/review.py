@@ -125,9 +125,7 @@ def served(strategy: Strategy, architecture: Architecture | None = None) -> froz
         machine.close()
 
 
-def _emulated(
-    strategy: Strategy, config: Config, architecture: Architecture | None
-) -> EmulatedMachine:
+def _emulated(strategy: Strategy, config: Config, architecture: Architecture | None) -> EmulatedMachine:
     if architecture is None or not isinstance(strategy, NativeStrategy):
         msg = f"{strategy.name} is no strategy in C: another architecture runs no other"
         raise UnsupportedError(msg)
@@ -154,7 +152,7 @@ class Subject:
         return served(self.strategy, self._architecture)
 
     def kasans(self, *modes: str) -> tuple[str, ...]:
-        """Return those of MODES that can be had, with a remark of what is left out; raises UnsupportedError."""
+        """Return those of MODES that can be had, and remark on the others; raises UnsupportedError."""
         if self._architecture is None or self._architecture.bits > 32:  # noqa: PLR2004
             return modes
         had = tuple(mode for mode in modes if not mode.endswith("_tags"))
@@ -168,7 +166,7 @@ class Subject:
         return had
 
     def take_witness(self) -> dict[str, int]:
-        """Return what was passed on since the last call: times asked, how often memory was touched, the pfn."""
+        """Return what was passed on since the last call: times asked, times touched, at which pfn."""
         return self._emulated.take_witness() if self._emulated else dict(_core.take_witness())
 
     def nontemporal(self) -> list[str]:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from clearfw import compiler
 from clearfw.errors import RunnerError, from_core
@@ -29,22 +29,27 @@ _CPUS = 3
 def build(architecture: Architecture) -> Path:
     """Return the runner for ARCHITECTURE; raises MissingToolError, CompileError."""
     sources = [*sorted(CSRC.glob("*.c")), CSRC / "runner" / "runner.c"]
-    return compiler.build_program(
-        architecture.compiler(), f"runner-{architecture.name}", sources, CSRC
-    )
+    return compiler.build_program(architecture.compiler(), f"runner-{architecture.name}", sources, CSRC)
+
+
+def prepare(architecture: Architecture) -> None:
+    """Have all that a machine of ARCHITECTURE needs here; raises MissingToolError, CompileError."""
+    if not architecture.is_native:
+        architecture.emulator()
+        build(architecture)
 
 
 class Runner:
     """A machine's process under the emulator. Each thread that asks has a thread there, and so a CPU."""
 
     def __init__(self, architecture: Architecture, strategy: Path, name: str) -> None:
-        """Start it with the shared object STRATEGY, which goes by NAME; raises MissingToolError, RunnerError."""
+        """Start it with the shared object STRATEGY, which goes by NAME; raises MissingToolError."""
+        command = [*architecture.emulator(), str(build(architecture)), str(strategy)]
         self._name = name
         self._ended = ""
         self._faults, faults = os.pipe()
-        ends = [socket.socketpair() for _ in range(_CPUS)]
-        descriptors = [faults, *(there.fileno() for _, there in ends)]
-        command = [*architecture.emulator(), str(build(architecture)), str(strategy)]
+        pairs = [socket.socketpair() for _ in range(_CPUS)]
+        descriptors = [faults, *(there.fileno() for _, there in pairs)]
         self._process = subprocess.Popen(
             [*command, *map(str, descriptors)],
             pass_fds=descriptors,
@@ -53,17 +58,17 @@ class Runner:
             stderr=faults,
         )
         os.close(faults)
-        self._sockets: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+        self._streams = [_stream(*pair) for pair in pairs]
+        self._free: queue.SimpleQueue[TextIO] = queue.SimpleQueue()
+        for stream in self._streams:
+            self._free.put(stream)
         self._mine = threading.local()
-        for here, there in ends:
-            there.close()
-            self._sockets.put(here)
 
     def ask(self, *request: object) -> list[str]:
         """Return the words of the reply; raises what the core refuses, and RunnerError if it is no more."""
         if self._ended:
             raise RunnerError(self._ended)
-        stream = self._stream()
+        stream = self._my_stream()
         try:
             stream.write(" ".join(map(str, request)) + "\n")
             stream.flush()
@@ -79,13 +84,17 @@ class Runner:
         """End it, whatever it is at."""
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError):
-            os.close(self._faults)
+        for stream in self._streams:
+            with contextlib.suppress(OSError):  # what was never sent has nowhere to go
+                stream.close()
+        os.close(self._faults)
 
-    def _stream(self) -> socket.SocketIO:
-        if not hasattr(self._mine, "stream"):
-            self._mine.stream = self._sockets.get_nowait().makefile("rw")
-        return self._mine.stream
+    def _my_stream(self) -> TextIO:
+        """Return this thread's own: a thread that asks for the first time takes one that is free."""
+        stream: TextIO | None = getattr(self._mine, "stream", None)
+        if stream is None:
+            stream = self._mine.stream = self._free.get_nowait()
+        return stream
 
     def _read(self, reply: str) -> list[str]:
         said, *words = reply.split(None)
@@ -113,6 +122,13 @@ class Runner:
         if status < 0:
             return f"was ended by {signal.Signals(-status).name}"
         return f"ended the process with exit status {status}"
+
+
+def _stream(here: socket.socket, there: socket.socket) -> TextIO:
+    """Return our end as text; the runner has the other."""
+    there.close()
+    with here:
+        return here.makefile("rw")
 
 
 def _read_all(descriptor: int) -> str:

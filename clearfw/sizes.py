@@ -1,9 +1,11 @@
-"""Sizes: what a stack of strategies costs in code on an architecture, and as JSON, schema clearfw.size/1."""
+"""Sizes: what a stack of strategies costs in code on an architecture."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,7 +14,7 @@ from clearfw.config import Config
 from clearfw.errors import ConfigError, StrategyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from clearfw.architectures import Architecture
     from clearfw.bloat import Bloat
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from clearfw.symbols import Symbol
     from clearfw.unit import Unit
 
-SCHEMA = "clearfw.size/1"
 _HIGHMEM = "highmem=128M"
 
 
@@ -31,7 +32,7 @@ class Way:
     Attributes:
         way: a key of clearfw.unit.WAYS.
         bloat: against the old unit.
-        function_bytes: of the strategies' functions, where they are functions; 0: all of it is in the callers.
+        function_bytes: of the functions that clear; 0 where all of it is in the callers.
         site_bytes: what a caller grows by over one that clears nothing; the mean of all.
 
     """
@@ -89,21 +90,19 @@ def on(architecture: Architecture, config: Config) -> tuple[Config, str]:
     return config, ", ".join(left_out)
 
 
-def units(
-    stack: Sequence[Strategy], against: Sequence[Strategy], sites: int
-) -> tuple[Unit, Unit]:
+def units(stack: Sequence[Strategy], against: Sequence[Strategy], sites: int) -> tuple[Unit, Unit]:
     """Return the old unit and the new one, in which AGAINST clears what STACK passes on.
 
     Raises StrategyError where one is not in C, or the two have no init point in common.
     """
     new, old = [unit.member(one) for one in stack], [unit.member(one) for one in against]
-    common = unit.points(new) & unit.points(old)
-    if not common:
+    points = unit.points(old)
+    if not points & unit.points(new):
         names = "+".join(one.name for one in stack), "+".join(one.name for one in against)
         msg = f"size of {names[0]} against {names[1]} asked for, no init point is common to both: "
         raise StrategyError(msg + "name another with --against", names[0])
     behind = [one for one in old if one.strategy.name not in {other.strategy.name for other in new}]
-    return unit.Unit(tuple(old), common, sites), unit.Unit((*new, *behind), common, sites)
+    return unit.Unit(tuple(old), points, sites), unit.Unit((*new, *behind), points, sites)
 
 
 def size(
@@ -137,11 +136,20 @@ def size(
     )
 
 
-def code(stack: Sequence[Strategy], against: Sequence[Strategy], architecture: Architecture, config: Config) -> tuple[bytes, set[str]]:
-    """Return the object file with STACK's functions out of line, and their names: what a disassembler takes."""
+def disassembly(
+    stack: Sequence[Strategy], against: Sequence[Strategy], architecture: Architecture, config: Config
+) -> str:
+    """Return the instructions of what STACK clears with, out of line; raises as size() does."""
     had, _ = on(architecture, config)
     _, new = units(stack, against, unit.NR_SITES)
-    return unit.compile_unit(new, "out of line", architecture, had), new.functions()
+    objdump = architecture.objdump()
+    with tempfile.NamedTemporaryFile(prefix="clearfw-", suffix=".o") as file:
+        file.write(unit.compile_unit(new, "out of line", architecture, had))
+        file.flush()
+        wanted = [f"--disassemble={name}" for name in sorted(new.functions())]
+        command = [objdump, "-dr", "--no-show-raw-insn", *wanted, file.name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return "\n".join(line for line in done.stdout.splitlines()[2:] if line.strip())
 
 
 def _symbols(one: Unit, way: str, *, architecture: Architecture, config: Config) -> dict[str, Symbol]:
@@ -149,40 +157,8 @@ def _symbols(one: Unit, way: str, *, architecture: Architecture, config: Config)
     return symbols.read(data, f"what {architecture.compiler().command[0]} made")
 
 
-def _way(
-    way: str, old: dict[str, Symbol], bare: dict[str, Symbol], new: dict[str, Symbol], one: Unit
-) -> Way:
+def _way(way: str, old: dict[str, Symbol], bare: dict[str, Symbol], new: dict[str, Symbol], one: Unit) -> Way:
     callers = [name for name, _ in one.callers()]
     grown = sum(new[name].nbytes - bare[name].nbytes for name in callers)
     own = sum(symbol.nbytes for name, symbol in new.items() if name not in callers)
     return Way(way, bloat.compare(old, new), own, grown / len(callers))
-
-
-def to_json(found: Iterable[Size], failed: Iterable[dict[str, str]], missing: Iterable[dict[str, str]]) -> dict[str, Any]:
-    """Return the document that `clearfw size --json` writes."""
-    from importlib.metadata import version
-
-    return {
-        "schema": SCHEMA,
-        "clearfw": version("clearfw"),
-        "results": [_result(one) for one in found],
-        "failed": list(failed),
-        "missing": list(missing),
-    }
-
-
-def _result(one: Size) -> dict[str, Any]:
-    described = attrs.asdict(one, filter=attrs.filters.exclude("ways"))
-    return {**described, "flags": " ".join(one.flags), "ways": [_described(way) for way in one.ways]}
-
-
-def _described(way: Way) -> dict[str, Any]:
-    return {
-        "way": way.way,
-        "before": way.bloat.before,
-        "after": way.bloat.after,
-        "net": way.bloat.net,
-        "function_bytes": way.function_bytes,
-        "site_bytes": round(way.site_bytes, 1),
-        "symbols": [attrs.asdict(change) for change in way.bloat.changes],
-    }

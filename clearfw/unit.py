@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 # What stands before a strategy's functions, by where the code is said to be.
 WAYS = {"inline": "static inline", "out of line": "static noinline", "compiler's choice": "static"}
 
-# The callers of mm/page_alloc.c (7.3) that post_alloc_hook() and __free_pages_prepare() are expanded in, those
-# first in which a clear's size was first seen to repeat.
+# The callers of mm/page_alloc.c (7.3) that post_alloc_hook() and __free_pages_prepare() are expanded in.
 _SITES = (
     ("post_alloc_hook", "ALLOC"),
     ("free_pages_prepare", "FREE"),
@@ -92,13 +91,17 @@ class Member:
 def member(strategy: Strategy) -> Member:
     """Return STRATEGY as part of a unit; raises StrategyError for one that is not in C, or brings nothing."""
     if not isinstance(strategy, NativeStrategy):
-        msg = f"size of {strategy.name} asked for, it is not in C: what runs in Python has no size in a kernel"
+        msg = (
+            f"size of {strategy.name} asked for, it is not in C: what runs in Python has no size in a kernel"
+        )
         raise StrategyError(msg, strategy.name)
     found = _BRINGS.findall(compiler.read_source(strategy.source))
     functions = dict(_FIELD.findall(found[-1][1])) if found else {}
     one = Member(strategy, functions)
     if not any(one.at(point) for point in _POINTS):
-        msg = f"{strategy.source} names no function: end it with CLEARFW_STRATEGY({strategy.name}, .FIELD = f)"
+        msg = (
+            f"{strategy.source} names no function: end it with CLEARFW_STRATEGY({strategy.name}, .FIELD = f)"
+        )
         raise StrategyError(msg, strategy.name)
     return one
 
@@ -106,6 +109,8 @@ def member(strategy: Strategy) -> Member:
 @attrs.frozen
 class Unit:
     """A page_alloc.c.
+
+    A stack becomes one function, as the kernel's merged helper is one, that the callers call.
 
     Attributes:
         members: asked in this order; what the last passes on is a call of a function elsewhere.
@@ -119,17 +124,13 @@ class Unit:
     sites: int = NR_SITES
 
     def chain(self, point: str) -> Iterator[tuple[Member, str, bool]]:
-        """Yield who is asked at POINT: the member, its function as the unit calls it, whether it always claims."""
-        names: set[str] = set()
+        """Yield who is asked at POINT: the member, its function's name there, whether it always claims."""
         for one in self.members:
-            found = one.at(point)
-            if found is None:
-                continue
-            function, always = found
-            yield one, self._name(one, function), always
-            names.add(function)
-            if always:
-                return
+            if found := one.at(point):
+                function, always = found
+                yield one, self._name(one, function), always
+                if always:
+                    return
 
     def functions(self) -> set[str]:
         """Return the names of the functions that clear: what the callers call."""
@@ -139,10 +140,7 @@ class Unit:
         """Return the C of it, the functions that clear placed as WAYS[WAY] says."""
         lines = ["#include <clearfw/strategy.h>", *self._declarations(WAYS[way])]
         for one in self._included():
-            renamed = {name: self._name(one, name) for name in one.functions.values()}
-            lines += [f"#define {old} {new}" for old, new in renamed.items() if old != new]
-            lines.append(f'#include "{one.strategy.source.absolute()}"')
-            lines += [f"#undef {old}" for old, new in renamed.items() if old != new]
+            lines += self._include(one)
         lines += dict.fromkeys(self._stacked(point, WAYS[way]) for point in sorted(self.points))
         lines += [self._hook(point) for point in _POINTS]
         lines.append("#include <clearfw/model/page_alloc.h>")
@@ -164,16 +162,24 @@ class Unit:
         asked = [one.strategy.name for point in self.points for one, *_ in self.chain(point)]
         return [one for one in self.members if one.strategy.name in asked]
 
+    def _include(self, one: Member) -> Iterator[str]:
+        renamed = {name: self._name(one, name) for name in one.functions.values()}
+        yield from (f"#define {old} {new}" for old, new in renamed.items() if old != new)
+        yield f'#include "{one.strategy.source.absolute()}"'
+        yield from (f"#undef {old}" for old, new in renamed.items() if old != new)
+
     def _name(self, one: Member, function: str) -> str:
         """Return what FUNCTION of ONE is called: two files may each have a static function of one name."""
         place = self.members.index(one)
         taken = {name for before in self.members[:place] for name in before.functions.values()}
-        return f"{one.strategy.name}_{function}" if function in taken else function
+        return f"{one.strategy.name.replace('-', '_')}_{function}" if function in taken else function
 
     def _is_one_function(self, point: str) -> bool:
-        """Whether one function does it all, as kernel_init_pages() did up to 7.1."""
+        """Whether one function does it all, as kernel_init_pages() did up to 7.1, wherever it is asked."""
         chain = list(self.chain(point))
-        return len(chain) == 1 and chain[0][2]
+        others = (list(self.chain(other)) for other in self.points)
+        alone = all(len(other) == 1 for other in others if chain[-1] in other) if chain else False
+        return alone and chain[0][2]
 
     def _clearing(self, point: str) -> str:
         """Return the function that a caller calls: a strategy's own, or the one that a stack is made into."""
@@ -195,7 +201,10 @@ class Unit:
         chain = list(self.chain(point))
         if not chain or self._is_one_function(point):
             return ""
-        calls = [f"{function}(p, n);" if always else f"if ({function}(p, n)) return;" for _, function, always in chain]
+        calls = [
+            f"{function}(p, n);" if always else f"if ({function}(p, n)) return;"
+            for _, function, always in chain
+        ]
         if not chain[-1][2]:
             calls.append("model_unclaimed(p, (unsigned long)n);")
         body = " ".join(calls)

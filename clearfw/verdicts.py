@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "clearfw.check/1"
 _EXPLAINED = 3
-_STYLES = {conformance.PASS: "green", conformance.FAIL: "bold red", conformance.NOT_ASKED: "dim", conformance.CANNOT: "dim"}
+_STYLES = {
+    conformance.PASS: "green",
+    conformance.FAIL: "bold red",
+    conformance.NOT_ASKED: "dim",
+    conformance.CANNOT: "dim",
+}
 
 
 @attrs.frozen
@@ -98,7 +103,9 @@ def table(verdict: Verdict) -> RenderableType:
         if answer.status != conformance.NOT_ASKED:
             said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
             grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), said)
-    explained = (Text("\n" + explanation(answer, verdict.given, verdict.arch)) for answer in _telling(verdict))
+    explained = (
+        Text("\n" + explanation(answer, verdict.given, verdict.arch)) for answer in _telling(verdict)
+    )
     return Group(grid, Text(_not_asked(verdict), "dim"), *explained, Text(""))
 
 

@@ -61,7 +61,7 @@ def check(
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
     found = []
-    for where, (text, one) in itertools.product(_architectures(arch), subjects):
+    for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
         found.append(_ask(console, text, one, names, timeout, where))
         console.print(verdicts.table(found[-1]))
     console.print(verdicts.summary(found))
@@ -70,17 +70,16 @@ def check(
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
-def _architectures(names: str) -> Sequence[Architecture | None]:
-    """Return where to ask, each with all that it needs; None is this computer as it is."""
+def _architectures(names: str, console: Console) -> Sequence[Architecture | None]:
+    """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
     from clearfw import architectures, runner
 
     if not names:
         return [None]
-    found = architectures.find(names.split(","))
-    for one in found:
-        one.emulator()
-        runner.build(one)
-    return found
+    present, missing = architectures.having(architectures.find(names.split(",")), runner.prepare)
+    for error in missing.values():
+        console.print(f"left out: {error}", style="dim")
+    return [None if one.is_native else one for one in present]
 
 
 def _ask(
