@@ -12,7 +12,7 @@ from clearfw.config import Backing, Kasan, Kmap
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
 from clearfw.machine import Counters
-from clearfw.runner import Runner
+from clearfw.runner import Runner, build
 
 if TYPE_CHECKING:
     from clearfw.architectures import Architecture
@@ -84,9 +84,10 @@ class EmulatedMachine:
         check_memory(config.alias or config.memory)
         self.config = config
         compiled = compiler.compile_c(strategy.source, config.kernel_options(), architecture.compiler())
-        self._runner = Runner(architecture, compiled, strategy.name)
+        command = [*architecture.emulator(), str(build(architecture))]
+        self._runner = Runner(command, compiled, strategy.name)
         try:
-            self.nr_pages = int(self.ask("boot", *_words(config))[0])
+            self.nr_pages = int(self.ask("boot", *words(config))[0])
         except BaseException:
             self.close()
             raise
@@ -208,7 +209,7 @@ def _bits(gfp: str) -> int:
     return int(Gfp.parse(gfp))
 
 
-def _words(config: Config) -> list[object]:
+def words(config: Config) -> list[object]:
     """Return CONFIG in the order of csrc/runner/runner.c:take_config."""
     return [
         config.memory,

@@ -17,12 +17,15 @@ from clearfw import compiler
 from clearfw.errors import RunnerError, from_core
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clearfw.architectures import Architecture
 
 CSRC = Path(__file__).parent / "csrc"
 
 # The thread that boots, and as many more as a check starts.
 _CPUS = 3
+_PATIENCE_S = 5.0
 
 
 @functools.cache
@@ -40,18 +43,17 @@ def prepare(architecture: Architecture) -> None:
 
 
 class Runner:
-    """A machine's process under the emulator. Each thread that asks has a thread there, and so a CPU."""
+    """A machine's process. Each thread that asks has a thread there, and so a CPU."""
 
-    def __init__(self, architecture: Architecture, strategy: Path, name: str) -> None:
-        """Start it with the shared object STRATEGY, which goes by NAME; raises MissingToolError."""
-        command = [*architecture.emulator(), str(build(architecture)), str(strategy)]
+    def __init__(self, command: Sequence[str], strategy: Path, name: str) -> None:
+        """Start COMMAND, a built runner behind what runs it, with the shared object STRATEGY called NAME."""
         self._name = name
         self._ended = ""
         self._faults, faults = os.pipe()
         pairs = [socket.socketpair() for _ in range(_CPUS)]
         descriptors = [faults, *(there.fileno() for _, there in pairs)]
         self._process = subprocess.Popen(
-            [*command, *map(str, descriptors)],
+            [*command, str(strategy), *map(str, descriptors)],
             pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -81,12 +83,15 @@ class Runner:
         return self._read(reply)
 
     def close(self) -> None:
-        """End it, whatever it is at."""
-        self._process.kill()
-        self._process.wait()
+        """Hang up, upon which it ends; if it is at something without an end, end it."""
         for stream in self._streams:
             with contextlib.suppress(OSError):  # what was never sent has nowhere to go
                 stream.close()
+        try:
+            self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self._faults)
 
     def _my_stream(self) -> TextIO:
