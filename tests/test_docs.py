@@ -265,6 +265,7 @@ def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anyth
     [
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
+        ("clearfw.size/1", "size batched --arch x86_64"),
         ("clearfw.plugins/1", "plugins"),
     ],
 )

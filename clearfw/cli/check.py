@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--arch",
     default="",
-    metavar="NAME,...",
-    help="Ask on these architectures instead, under qemu: arm, arm64, s390x, x86_64.",
+    metavar="NAMES",
+    help="Ask on arm, arm64, s390x or x86_64 instead, under qemu; commas between several.",
 )
 @plugin_options
 @json_option

@@ -35,8 +35,8 @@ _INTERRUPTED = 130  # 128 + SIGINT
     "--arch",
     default="x86_64,arm,arm64,s390x",
     show_default=True,
-    metavar="NAME,...",
-    help="The architectures; one whose compiler is not installed is named, and left out.",
+    metavar="NAMES",
+    help="Architectures, with commas between; one whose compiler is not installed is named, and left out.",
 )
 @click.option(
     "--sites",
@@ -48,8 +48,8 @@ _INTERRUPTED = 130  # 128 + SIGINT
 @click.option(
     "--config",
     default="",
-    metavar="WORD,...",
-    help="highmem, kasan=MODE, page_size=SIZE: of these, what kernels of an architecture have.",
+    metavar="WORDS",
+    help="highmem, kasan=MODE and page_size=SIZE, with commas: those that kernels there have.",
 )
 @click.option(
     "--against",
@@ -70,7 +70,7 @@ def size(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Tell what strategies cost in code: inline, out of line, and as the compiler chooses.
+    """Tell what strategies cost in code, inline and out of line.
 
     Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
     today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
