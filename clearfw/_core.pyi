@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clearfw.config import Config
+from clearfw.traces import Events
 
 ABI: int
 MAX_ORDER: int
@@ -241,6 +242,25 @@ class Arena:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+class ReplayScript:
+    def __init__(self, batches: list[Events], lanes: list[int]) -> None: ...
+    @property
+    def nops(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def census(self) -> dict[str, Any]: ...
+    def run(
+        self,
+        machine: CoreMachine,
+        *,
+        clear: bool = True,
+        unseen: bool = False,
+        verify: bool = False,
+        touch: str = "none",
+        latency: bool = False,
+    ) -> dict[str, Any]: ...
 
 def report_faults_to(fd: int) -> None: ...
 def garbage() -> NativeStrategyHandle: ...

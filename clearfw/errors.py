@@ -201,6 +201,10 @@ class PluginError(ClearfwError):
         return f"plugin {self.plugin!r} failed with {reason}; mend it, or pass -p no:{self.plugin}"
 
 
+class PackageError(ClearfwError, ValueError):
+    """No plugin package can be written under that name, or there."""
+
+
 class NoCompilerError(ClearfwError):
     """No C compiler was found."""
 

@@ -64,23 +64,16 @@ def details(size: Size) -> str:
 
 def summary(sizes: Sequence[Size]) -> RenderableType:
     """Return a row for each stack and architecture: inline against out of line."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    from clearfw.grid import Grid
+
+    grid = Grid()
     for name in ("strategy", "arch"):
         grid.add_column(name, no_wrap=True)
-    for name in (
-        "func-\ntion",
-        "site,\ncalled",
-        "site,\ninline",
-        "unit,\ninline",
-        "unit, out\nof line",
-        "unit,\nchosen",
-    ):
-        grid.add_column(name, justify="right", no_wrap=True)
+    called, inline = "site,\ncalled", "site,\ninline"
+    grid.numbers("function", called, inline, "unit,\ninline", "unit, out\nof line", "unit,\nchosen")
     for size in sizes:
         grid.add_row(size.stack, size.arch, *_cells(size))
     return Group(Text(""), grid, Text(f"{_sites(sizes)}. {_LEGEND}", "dim"))

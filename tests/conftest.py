@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from clearfw._core import PageRange, VmallocRange
 
-# A package of its own, whose tests tests/test_sample_plugin.py runs where it is installed.
-collect_ignore = ["sample_plugin"]
-
 # The same examples in every run: a failure on one computer is a failure on all.
 hypothesis.settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
@@ -131,6 +128,7 @@ def result() -> Callable[..., Result]:
         of_roofline=0.5,
         counters=Counters(**nothing),
         latency=None,
+        latency_by_order={},
         interpreted=False,
         peer=False,
         dirty_offset=None,

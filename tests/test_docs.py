@@ -33,10 +33,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
+TRACES = ROOT / "tests" / "data" / "traces"
 PROGRAMS = ("clearfw", "pytest")
 # For commands that do not say: enough to see that they work, where the page shows what a whole run gives.
 FAST = {
     "bench": {"--memory": ["128M"], "--rounds": ["2"]},
+    "replay": {"--rounds": ["2"]},
     "check": {"--only": ["zero_on_alloc", "kasan_generic_quiet"]},
 }
 
@@ -54,7 +56,7 @@ def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         environment[name] = value
-    for option, values in FAST.get(words[1], {}).items():
+    for option, values in FAST.get("".join(words[1:2]), {}).items():
         if option not in words:
             words += [word for value in values for word in (option, value)]
     if words[0] == "pytest":
@@ -149,6 +151,14 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
         assert path.exists(), target
         assert not anchor or anchor in headings(path), f"{target}#{anchor}"
+
+
+def test_sizes_are_binary_and_throughput_decimal() -> None:
+    """Wherever a page or a message gives one: MiB and GiB, but GB/s."""
+    texts = [page.read_text() for page in PAGES]
+    texts += [re.sub(r"#.*", "", path.read_text()) for path in (ROOT / "clearfw").rglob("*.py")]
+
+    assert [size for text in texts for size in re.findall(r"\d ?[kKMGT]B\b(?!/s)|[KMGT]iB/s", text)] == []
 
 
 def headings(page: Path) -> set[str]:
@@ -260,11 +270,23 @@ def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anyth
     return {path}
 
 
+def documented_keys(schema: str) -> set[str]:
+    """Return the keys that json.md has of SCHEMA, and of another where it says "All that OTHER has"."""
+    text = sections("json.md")[schema]
+    own = first_column(text)
+    other = re.search(r"All that (\S+) has", text)
+    inherited = first_column(sections("json.md")[other[1]]) if other else set()
+    # What is empty there and has keys here is no leaf.
+    return own | {key for key in inherited if not any(one.startswith(f"{key}[].") for one in own)}
+
+
 @pytest.mark.parametrize(
     ("schema", "command"),
     [
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
+        ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
+        ("clearfw.new/1", "new mine"),
         ("clearfw.size/1", "size batched --arch x86_64"),
         ("clearfw.plugins/1", "plugins"),
     ],
@@ -272,7 +294,7 @@ def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anyth
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
     """json.md and what is written agree; where names vary, NAME stands for them."""
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)
-    documented = first_column(sections("json.md")[schema])
+    documented = documented_keys(schema)
     varying = [key.removesuffix("NAME") for key in documented if key.endswith(".NAME")]
     found = {
         next((f"{prefix}NAME" for prefix in varying if key.startswith(prefix)), key) for key in keys(document)

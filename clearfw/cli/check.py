@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
+from clearfw.cli import names
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +28,21 @@ if TYPE_CHECKING:
     from clearfw.verdicts import Verdict
 
 
-@click.command()
-@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
-@click.option("--only", multiple=True, metavar="CHECK", help="Ask this check alone; may be repeated.")
+@click.command(
+    epilog=examples(
+        "clearfw check mine.c",
+        "clearfw check batched --only zero_on_alloc --only kasan_generic_quiet",
+        "clearfw check mine.c --arch arm,s390x",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="CHECK",
+    shell_complete=names.checks,
+    help="Ask this check alone; may be repeated.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
@@ -34,6 +54,7 @@ if TYPE_CHECKING:
     "--arch",
     default="",
     metavar="NAMES",
+    shell_complete=names.architectures,
     help="Ask on arm, arm64, s390x or x86_64 instead, under qemu; commas between several.",
 )
 @plugin_options
@@ -47,7 +68,7 @@ def check(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Ask of strategies all that a review asks, and show the evidence.
+    """Ask of strategies all that a review asks, with evidence.
 
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
@@ -56,13 +77,13 @@ def check(
     from clearfw.strategies import from_name
 
     registry = load_registry(plugin, plugins_dir)
-    names = conformance.known(only)
+    asked = conformance.known(only)
     given = strategy or tuple(registry.strategies)
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
     found = []
     for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
-        found.append(_ask(console, text, one, names, timeout, where))
+        found.append(_ask(console, text, one, asked, timeout, where))
         console.print(verdicts.table(found[-1]))
     console.print(verdicts.summary(found))
     if json_path:
@@ -70,13 +91,13 @@ def check(
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
-def _architectures(names: str, console: Console) -> Sequence[Architecture | None]:
+def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
     """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
     from clearfw import architectures, runner
 
-    if not names:
+    if not asked:
         return [None]
-    present, missing = architectures.having(architectures.find(names.split(",")), runner.prepare)
+    present, missing = architectures.having(architectures.find(asked.split(",")), runner.prepare)
     for error in missing.values():
         console.print(f"left out: {error}", style="dim")
     return [None if one.is_native else one for one in present]
@@ -86,7 +107,7 @@ def _ask(
     console: Console,
     given: str,
     strategy: Strategy,
-    names: tuple[str, ...],
+    asked: tuple[str, ...],
     timeout: float,
     architecture: Architecture | None,
 ) -> Verdict:
@@ -96,9 +117,9 @@ def _ask(
     from clearfw.verdicts import Verdict
 
     answers = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(strategy.name, total=len(names))
-        for answer in conformance.run(strategy, names, architecture=architecture, deadline_s=timeout):
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
+        task = bar.add_task(strategy.name, total=len(asked))
+        for answer in conformance.run(strategy, asked, architecture=architecture, deadline_s=timeout):
             answers.append(answer)
             bar.update(task, advance=1, description=f"{strategy.name}: {answer.check.name}")
     return Verdict(given, strategy.name, tuple(answers), architecture.name if architecture else "")

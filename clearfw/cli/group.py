@@ -11,7 +11,10 @@ import click
 
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
+from clearfw.cli.completion import completion
+from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.replay import replay
 from clearfw.cli.size import size
 from clearfw.errors import ClearfwError
 
@@ -35,7 +38,10 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(bench)
 cli.add_command(check)
+cli.add_command(completion)
+cli.add_command(new)
 cli.add_command(plugins)
+cli.add_command(replay)
 cli.add_command(size)
 
 

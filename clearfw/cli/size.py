@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
+from clearfw.cli import names
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    write_json,
+)
 from clearfw.errors import CompileError, MissingToolError, StrategyError
 
 if TYPE_CHECKING:
@@ -29,13 +37,20 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130  # 128 + SIGINT
 
 
-@click.command()
-@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
+@click.command(
+    epilog=examples(
+        "clearfw size mine.c",
+        "clearfw size mine.c batched --config highmem,kasan=generic --arch arm",
+        "clearfw size mine.c --against per_page --disasm --arch s390x",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
 @click.option(
     "--arch",
     default="x86_64,arm,arm64,s390x",
     show_default=True,
     metavar="NAMES",
+    shell_complete=names.architectures,
     help="Architectures, with commas between; one whose compiler is not installed is named, and left out.",
 )
 @click.option(
@@ -54,6 +69,7 @@ _INTERRUPTED = 130  # 128 + SIGINT
 @click.option(
     "--against",
     metavar="STRATEGY",
+    shell_complete=names.strategies,
     help="What is there today.  [default: the baseline of the same init points]",
 )
 @click.option("--disasm", is_flag=True, help="Show the instructions as well.")
@@ -145,7 +161,7 @@ def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
     from rich.progress import Progress
 
     try:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
             for job in bar.track(jobs, description="compiling"):
                 _do(console, job, found)
     except KeyboardInterrupt:
