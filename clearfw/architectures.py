@@ -75,20 +75,25 @@ class Architecture:
         return path
 
     def emulator(self) -> tuple[str, ...]:
-        """Return the command that runs its programs here; raises MissingToolError."""
-        program = shutil.which(self.qemu)
-        if program is None:
-            raise self._missing(self.qemu, self.packages[2])
-        return (program, "-L", self._sysroot())
+        """Return the command that runs its programs here; raises MissingToolError with all that lacks."""
+        program, libc = shutil.which(self.qemu), self._libc()
+        has_compiler = self.is_native or shutil.which(f"{self.triplet}-gcc")
+        had = zip(self.packages, (has_compiler, libc, program), strict=True)
+        packages = " ".join(package for package, found in had if not found)
+        if program is None or libc is None:
+            what = f"what runs it (compiler, libc, {self.qemu})"
+            raise self._missing(what, packages)
+        return (program, "-L", str(libc.resolve().parent.parent))
 
-    def _sysroot(self) -> str:
-        """Return where its libc is installed: SYSROOT/lib/libc.so.6."""
+    def _libc(self) -> Path | None:
+        """Return where its libc is installed, as its compiler has it: SYSROOT/lib/libc.so.6."""
         name = "libc.so.6"
-        libc = compiler.print_file_name(self.compiler(), name)
-        if libc == name:
-            what = f"{self.triplet}'s libc"
-            raise self._missing(what, self.packages[1])
-        return str(Path(libc).resolve().parent.parent)
+        try:
+            found = compiler.print_file_name(self.compiler(), name)
+        except MissingToolError:
+            return None
+        # gcc gives back the name of what it does not find.
+        return None if found == name else Path(found)
 
     def _missing(self, what: str, package: str) -> MissingToolError:
         msg = f"architecture {self.name} asked for, {what} is not installed: apt-get install {package}"

@@ -105,9 +105,11 @@ def _ask(strategy: Strategy, architecture: Architecture | None, one: Check, tell
         one.ask(subject)
     except Found as found:
         tell({"found": found.evidence})
-    except UnsupportedError as error:
-        tell({"cannot": str(error)})
     except ClearfwError as error:
+        # Here nothing is out of reach: then it was the strategy that raised it.
+        if architecture is not None and isinstance(error, UnsupportedError):
+            tell({"cannot": str(error)})
+            return
         # The core itself refused what the strategy did: its words are the evidence.
         pfn = getattr(error, "pfn", None)
         tell({"found": {"message": str(error), "config": subject.config, "pfn": pfn, **subject.where}})

@@ -259,6 +259,39 @@ def test_what_does_not_compile_there_is_told(
         list(conformance.run(broken, architecture=architecture))
 
 
+def test_a_strategy_cannot_say_that_a_check_has_no_answer(tmp_path: Path) -> None:
+    """What another architecture may be excused from, a strategy that raises the same is not."""
+    path = tmp_path / "excuse.py"
+    path.write_text(
+        "from clearfw import errors, hookimpl\n\nclass Excuse:\n    name = 'excuse'\n\n    @hookimpl\n"
+        "    def clearfw_init_on_alloc(self, pages):\n        raise errors.UnsupportedError('not here')\n"
+    )
+    (answer,) = conformance.run(from_file(path), ("zero_on_alloc",))
+
+    assert answer.status == conformance.FAIL
+
+
+def test_this_computers_own_architecture_is_asked_as_it_is(command: Command) -> None:
+    """No emulator stands between where none is needed."""
+    native = [name for name, one in ARCHITECTURES.items() if one.is_native]
+    if not native:
+        pytest.skip("this computer is none of the architectures")
+    done = command("check", "per_page", "--arch", native[0], "--only", "kasan_depth_balanced")
+
+    assert (done.status, f"on {native[0]}" in done.out) == (0, False)
+
+
+def test_all_that_is_missing_is_named_at_once(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiler, libc and emulator in one line to type."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    with pytest.raises(MissingToolError) as raised:
+        architecture.emulator()
+    assert raised.value.package == " ".join(architecture.packages)
+
+
 def test_a_missing_emulator_is_named_with_its_package(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
