@@ -75,7 +75,7 @@ class Architecture:
         return path
 
     def emulator(self) -> tuple[str, ...]:
-        """Return the command that runs its programs here; raises MissingToolError with all that lacks."""
+        """Return the command that runs its programs here; raises MissingToolError for all it lacks."""
         program, libc = shutil.which(self.qemu), self._libc()
         has_compiler = self.is_native or shutil.which(f"{self.triplet}-gcc")
         had = zip(self.packages, (has_compiler, libc, program), strict=True)

@@ -6,11 +6,13 @@ import platform
 import re
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from commands import in_c
 
 from clearfw import architectures
 from clearfw.architectures import ARCHITECTURES
+from clearfw.cli.size import size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,3 +145,12 @@ def test_no_compiler_at_all_is_one_line(command: Command, monkeypatch: pytest.Mo
     done = command("size", "batched", "--arch", NATIVE)
 
     assert (done.status, done.line[:13]) == (2, "no C compiler")
+
+
+def test_a_shell_completes_the_last_architecture_of_a_list() -> None:
+    """What stands before the comma stays."""
+    context = click.Context(size)
+    (parameter,) = (one for one in size.params if one.name == "arch")
+
+    assert [one.value for one in parameter.shell_complete(context, "arm,s")] == ["arm,s390x"]
+    assert {one.value for one in parameter.shell_complete(context, "arm")} == {"arm", "arm64"}
