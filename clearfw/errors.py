@@ -249,6 +249,14 @@ class TraceError(ClearfwError, ValueError):
     """The file is no trace, or one that cannot be trusted."""
 
 
+class TracingError(ClearfwError):
+    """The kernel does not let this user record its events, or has none of them."""
+
+
+class CommandError(ClearfwError):
+    """The command to record cannot be started."""
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""

@@ -147,7 +147,7 @@ class Ending:
     interrupted: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
     bad_lines: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
     other_events: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
-    unknown_gfp: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    unknown_gfp: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
 
 
 def pyarrow() -> types.ModuleType:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from commands import Command
 
 # What only its user can think of.
-FREE = {("new", "name")}
+FREE = {("new", "name"), ("record", "command")}
 
 
 def completed(*arguments: str) -> list[str]:

@@ -287,6 +287,7 @@ def documented_keys(schema: str) -> set[str]:
         ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
         ("clearfw.new/1", "new mine"),
+        ("clearfw.import/1", f"import {ROOT / 'tests' / 'data' / 'torn.txt'} -o mine.trace"),
         ("clearfw.size/1", "size batched --arch x86_64"),
         ("clearfw.plugins/1", "plugins"),
     ],

@@ -12,8 +12,10 @@ import click
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
 from clearfw.cli.completion import completion
+from clearfw.cli.import_ import import_
 from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.record import record
 from clearfw.cli.replay import replay
 from clearfw.cli.size import size
 from clearfw.errors import ClearfwError
@@ -36,13 +38,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(bench)
-cli.add_command(check)
-cli.add_command(completion)
-cli.add_command(new)
-cli.add_command(plugins)
-cli.add_command(replay)
-cli.add_command(size)
+for _command in (bench, check, completion, import_, new, plugins, record, replay, size):
+    cli.add_command(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

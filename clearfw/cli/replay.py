@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples(
         "clearfw replay sort.trace",
-        "clearfw replay sort.trace --strategy mine.c --strategy batched --json replay.json",
+        "clearfw replay sort.trace --strategy mine.c --json replay.json",
         "clearfw replay sort.trace --as-recorded --rounds 5",
     )
 )
@@ -109,8 +109,9 @@ def replay(
     json_path: str | None,
     **options: Any,  # noqa: ANN401  the fields of Options
 ) -> int:
-    """Replay a recorded TRACE under every strategy, and predict the system time of what was recorded.
+    """Replay a trace under every strategy, and predict.
 
+    The clears of every strategy are timed, and the system time of what was recorded is predicted.
     Exit status: 0 done, 1 found wanting (events were lost, or a strategy misbehaves), 2 cannot,
     130 interrupted.
     """
