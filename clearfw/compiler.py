@@ -42,7 +42,7 @@ FLAGS = (
 )
 
 # As the build makes the core, with 64-bit file offsets where an address has 32 bits.
-_PROGRAM_FLAGS = ("-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-Wall", "-Wextra")
+_PROGRAM_FLAGS = ("-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
 _PROGRAM_LIBRARIES = ("-lpthread", "-ldl")
 
 _DIGEST_BYTES = hashlib.sha256().digest_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import clearfw
-from clearfw import conformance, registry, runner
+from clearfw import compiler, conformance, registry, runner
 from clearfw.architectures import ARCHITECTURES
 from clearfw.checks.arguments import _STRUCT_PAGE
 from clearfw.config import Config
@@ -77,6 +78,16 @@ def emulate(architecture: Architecture) -> Iterator[Callable[..., EmulatedMachin
             assert machine.what_is_wrong() is None
         finally:
             machine.close()
+
+
+@pytest.mark.skipif(not ALL, reason="make check-arch does it")
+def test_the_core_compiles_there_without_a_warning(architecture: Architecture) -> None:
+    """Of all that 32 bits and another byte order may bring to light."""
+    flags = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-Wall", "-Wextra", "-Werror"]
+    include = [f"-I{runner.CSRC}", f"-I{compiler.INCLUDE_DIR}", "-fsyntax-only"]
+    sources = [*runner.CSRC.glob("*.c"), *runner.CSRC.glob("runner/*.c")]
+
+    subprocess.run([*architecture.compiler().command, *flags, *include, *sources], check=True)
 
 
 def test_it_clears_on_allocation(emulate: Callable[..., EmulatedMachine]) -> None:
