@@ -257,6 +257,7 @@ class ReplayScript:
         machine: CoreMachine,
         *,
         clear: bool = True,
+        faults: bool = False,
         unseen: bool = False,
         verify: bool = False,
         touch: str = "none",

@@ -249,6 +249,10 @@ class TraceError(ClearfwError, ValueError):
     """The file is no trace, or one that cannot be trusted."""
 
 
+class ResultError(ClearfwError, ValueError):
+    """The file is no result, or cannot be compared with the other one."""
+
+
 class TracingError(ClearfwError):
     """The kernel does not let this user record its events, or has none of them."""
 

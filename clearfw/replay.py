@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
@@ -44,6 +44,7 @@ class Census:
         backwards: events earlier than the one before them.
         peak_pages, live_pages: live at the same time at most, and at the end.
         alloc_blocks, zero_blocks, free_blocks: by order, allocated, of these with __GFP_ZERO, freed.
+        fault_blocks: of those allocated, anonymous huge pages: without init_on_alloc cleared at their fault.
 
     """
 
@@ -63,6 +64,7 @@ class Census:
     live_pages: int
     alloc_blocks: tuple[int, ...]
     zero_blocks: tuple[int, ...]
+    fault_blocks: tuple[int, ...]
     free_blocks: tuple[int, ...]
 
 
@@ -94,11 +96,14 @@ def memory_for(replay: Replay) -> int:
     return -(-wanted // block) * block + block
 
 
-def clears_nothing(census: Census, config: Config) -> bool:
-    """Whether a machine of CONFIG has nothing to clear in such a trace."""
+def clears_nothing(workload: ReplayWorkload, config: Config) -> bool:
+    """Whether a machine of CONFIG has nothing to clear in WORKLOAD."""
+    census = workload.replay.census
     if config.init_on_free:
         return not any(census.free_blocks) and not census.unmatched
-    return not any(census.alloc_blocks if config.init_on_alloc else census.zero_blocks)
+    if config.init_on_alloc:
+        return not any(census.alloc_blocks)
+    return not any(census.zero_blocks) and not (workload.faults and any(census.fault_blocks))
 
 
 @attrs.frozen
@@ -135,9 +140,11 @@ class ReplayWorkload:
     point = "alloc"
     heeds = frozenset({"kasan", "touch"})
 
-    def __init__(self, replay: Replay, mode: Mode = "alloc") -> None:
+    def __init__(self, replay: Replay, mode: Mode = "alloc", *, faults: bool = False) -> None:
+        """With FAULTS, what the kernel clears at the fault is cleared too, at its allocation."""
         self.replay = replay
         self.mode = mode
+        self.faults = faults
 
     def scenes(self, options: Options) -> Sequence[Scene]:
         """One machine, sized from the trace; raises ConfigError where its recorded settings are not known."""
@@ -172,14 +179,15 @@ class ReplayWorkload:
 
     def open(self, scene: Scene, machine: Machine, options: Options) -> Bench:  # noqa: ARG002
         """Return it on a booted machine."""
-        return ReplayBench(self.replay, machine, options)
+        return ReplayBench(self.replay, machine, options, faults=self.faults)
 
 
 class ReplayBench:
     """The same operations again and again; the time of a sample is that of the clears alone."""
 
-    def __init__(self, replay: Replay, machine: Machine, options: Options) -> None:
+    def __init__(self, replay: Replay, machine: Machine, options: Options, *, faults: bool = False) -> None:
         self.cases = (None,)
+        self._faults = faults
         self._script = replay.script
         self._machine = machine
         self._touch = options.touch
@@ -193,7 +201,7 @@ class ReplayBench:
         dirty = self._first_dirty()
         bare_ns = self._script.run(self._bare, clear=False, unseen=self._unseen)["ns"]
         self._machine.reset_counters()
-        ran = self._script.run(self._machine, unseen=self._unseen, touch=self._touch)
+        ran = self._run(touch=self._touch)
         counters = self._machine.counters
         nbytes = (counters.pages + counters.integrated_pages) * self._machine.config.page_size
         if not nbytes:
@@ -201,11 +209,14 @@ class ReplayBench:
             raise TraceError(msg)
         return {None: Timing(max(ran["ns"] - bare_ns, 1), nbytes, dirty)}
 
+    def _run(self, **how: Any) -> dict[str, Any]:  # noqa: ANN401  what ReplayScript.run() takes
+        return self._script.run(self._machine, faults=self._faults, unseen=self._unseen, **how)
+
     def _first_dirty(self) -> int | None:
         """Return where a block that held garbage was dirty: all blocks are looked at, once for each stack."""
         stack = (self._machine.strategies, *self._machine.primitives)
         if stack not in self._dirty:
-            checked = self._script.run(self._machine, unseen=self._unseen, verify=True)
+            checked = self._run(verify=True)
             self._dirty[stack] = checked["dirty_offset"] if checked["dirty"] else None
         return self._dirty[stack]
 
@@ -217,7 +228,7 @@ class ReplayBench:
 
     def latencies(self) -> Mapping[int | None, Latency]:
         """Time whatever may clear, by order and all together."""
-        timed = self._script.run(self._machine, unseen=self._unseen, latency=True)["by_order"]
+        timed = self._run(latency=True)["by_order"]
         return {
             order: Latency(count=count, total_ns=total, p50_ns=p50, p99_ns=p99, max_ns=most)
             for order, (count, total, p50, p99, most) in timed.items()

@@ -71,6 +71,11 @@ def heading(run: SceneRun) -> str:
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
 def grid() -> Table:
     """Return an empty table."""
     return Grid()
@@ -180,7 +185,10 @@ def _latency(run: SceneRun) -> Table:
 
 def ns_text(ns: float) -> str:
     """Return nanoseconds as people read them."""
-    return f"{ns / 1000:.1f} us" if ns >= 1000 else f"{ns:.0f} ns"  # noqa: PLR2004
+    for unit, name in ((1e6, "ms"), (1e3, "us")):
+        if ns >= unit:
+            return f"{ns / unit:.1f} {name}"
+    return f"{ns:.0f} ns"
 
 
 def notes(run: SceneRun) -> Iterator[str]:

@@ -18,11 +18,13 @@ import pytest
 from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
+from tracefiles import some_events, write
 
-from clearfw import _core, errors, hookspecs, registry
+from clearfw import _core, errors, hookspecs, registry, trace_info
 from clearfw.cli.group import cli
 from clearfw.config import Config
 from clearfw.machine import Counters
+from clearfw.traces import COLUMNS, Ending, Origin, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,6 +225,15 @@ def test_the_header_page_has_every_name_a_strategy_can_use() -> None:
     assert {f".{name}" for name in fields} == {name for name in documented if name.startswith(".")}
 
 
+def test_the_page_of_the_trace_file_has_every_column_and_key() -> None:
+    """trace-format.md, and what is written, agree."""
+    documented = {name: first_column(text) for name, text in sections("trace-format.md").items()}
+
+    assert documented["Columns"] == set(COLUMNS)
+    assert documented["What is known when it begins"] == {one.name for one in attrs.fields(Origin)}
+    assert documented["What is known when it ends"] == {one.name for one in attrs.fields(Ending)}
+
+
 def test_the_errors_page_has_every_error_with_its_attributes() -> None:
     """errors.md and clearfw.errors agree."""
     classes = [
@@ -286,6 +297,8 @@ def documented_keys(schema: str) -> set[str]:
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
         ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
+        ("clearfw.diff/1", "diff info.json info.json"),
+        ("clearfw.info/1", "info made.trace"),
         ("clearfw.new/1", "new mine"),
         ("clearfw.import/1", f"import {ROOT / 'tests' / 'data' / 'torn.txt'} -o mine.trace"),
         ("clearfw.size/1", "size batched --arch x86_64"),
@@ -294,6 +307,8 @@ def documented_keys(schema: str) -> set[str]:
 )
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
     """json.md and what is written agree; where names vary, NAME stands for them."""
+    made = write(tmp_path / "made.trace", some_events())
+    (tmp_path / "info.json").write_text(json.dumps(trace_info.to_json(trace_info.examine(read(made)))))
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)
     documented = documented_keys(schema)
     varying = [key.removesuffix("NAME") for key in documented if key.endswith(".NAME")]

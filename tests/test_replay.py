@@ -147,6 +147,19 @@ def test_as_recorded_only_what_asked_for_zeroes_is_cleared() -> None:
         assert plain.counters.pages == 8
 
 
+def test_anonymous_huge_pages_are_told_by_their_flags() -> None:
+    """The kernel clears them at their fault where init_on_alloc has not; others it does not."""
+    huge, cached = "GFP_TRANSHUGE", "GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_NOWARN|__GFP_NORETRY"
+    rows = [alloc(0, 9, huge), alloc(512, 4, f"{huge}_LIGHT"), alloc(1024, 9, cached), alloc(2048, 0, huge)]
+    made = script(*rows, alloc(1536, 9, f"{huge}|__GFP_ZERO"))
+    assert [order for order, count in enumerate(made.census["fault_blocks"]) if count] == [4, 9]
+    with Machine(Config(memory=MEMORY, init_on_alloc=False), "batched") as plain:
+        made.run(plain)
+        assert plain.counters.pages == 512
+        made.run(plain, faults=True)
+        assert plain.counters.pages == 512 + 512 + 512 + 16
+
+
 def test_under_init_on_free_unmatched_frees_are_cleared() -> None:
     """The recording kernel cleared them, whoever had allocated them; what is left live was not freed."""
     with Machine(Config(memory=MEMORY, init_on_free=True), "batched") as freeing:
@@ -405,7 +418,7 @@ def test_a_trace_in_which_nothing_is_cleared_is_told(tmp_path: Path) -> None:
     made = prepared(tmp_path, [alloc(0)], init_on_alloc=False, init_on_free=False)
     workload = ReplayWorkload(made, "recorded")
     (scene,) = workload.scenes(Options())
-    assert clears_nothing(made.census, scene.config)
+    assert clears_nothing(workload, scene.config)
     with Machine(scene.config, "batched") as machine:
         bench = workload.open(scene, machine, Options())
         with pytest.raises(TraceError, match="nothing in this trace is cleared"):

@@ -15,6 +15,7 @@ cdef extern from "replay_script.h" nogil:
         uint64_t misaligned, backwards, peak_pages, live_pages
         uint64_t alloc_blocks[11]
         uint64_t zero_blocks[11]
+        uint64_t fault_blocks[11]
         uint64_t free_blocks[11]
     struct c_replay_script "replay_script":
         size_t nr
@@ -30,6 +31,7 @@ cdef extern from "replay_script.h" nogil:
 cdef extern from "replay.h" nogil:
     struct replay_pass:
         bint clear
+        bint faults
         bint unseen
         bint verify
         consumer_touch touch
@@ -91,11 +93,11 @@ cdef class ReplayScript:
         """What the events were: csrc/replay_script.h, struct replay_census."""
         cdef replay_census *census = &self.c.census
         counts = dict(census[0])
-        for name in ("alloc_blocks", "zero_blocks", "free_blocks"):
+        for name in ("alloc_blocks", "zero_blocks", "fault_blocks", "free_blocks"):
             counts[name] = tuple(counts[name])
         return counts
 
-    def run(self, CoreMachine machine not None, *, bint clear=True, bint unseen=False, bint verify=False,
+    def run(self, CoreMachine machine not None, *, bint clear=True, bint faults=False, bint unseen=False, bint verify=False,
             str touch="none", bint latency=False) -> dict:
         """Do it all on MACHINE, and give back what is left allocated; return what was counted.
 
@@ -106,7 +108,7 @@ cdef class ReplayScript:
         cdef c_replay replay
         cdef replay_pass how
         cdef int status
-        how.clear, how.unseen, how.verify = clear, unseen, verify
+        how.clear, how.faults, how.unseen, how.verify = clear, faults, unseen, verify
         how.touch = <consumer_touch><int>_TOUCHES.index(touch)
         how.latency = NULL
         by_order = _Latencies() if latency else None

@@ -12,7 +12,10 @@ import click
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
 from clearfw.cli.completion import completion
+from clearfw.cli.diff import diff
+from clearfw.cli.export import export
 from clearfw.cli.import_ import import_
+from clearfw.cli.info import info
 from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
 from clearfw.cli.record import record
@@ -38,7 +41,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (bench, check, completion, import_, new, plugins, record, replay, size):
+for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay, size):
     cli.add_command(_command)
 
 

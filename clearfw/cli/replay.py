@@ -264,9 +264,11 @@ def _own_clears(plan: Plan, registry: Registry, console: Console) -> float:
     from clearfw.replay import ReplayWorkload, clears_nothing
 
     assert isinstance(plan.workload, ReplayWorkload)  # noqa: S101  as replay() made it
-    workload = ReplayWorkload(plan.workload.replay, "recorded")
-    config = workload.config(plan.options)
-    if clears_nothing(workload.replay.census, config):
+    before = ReplayWorkload(plan.workload.replay, "recorded").config(plan.options)
+    # What init_on_alloc clears, no fault clears again: user_alloc_needs_zeroing(), 7.3.
+    spared = not before.init_on_alloc and plan.workload.config(plan.options).init_on_alloc
+    workload = ReplayWorkload(plan.workload.replay, "recorded", faults=spared)
+    if clears_nothing(workload, before):
         return 0.0
     baseline = [(label, stack) for label, stack in plan.stacks if len(stack) == 1 and stack[0].baseline][:1]
     own = attrs.evolve(

@@ -10,6 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static gfp_t pass_gfp(const struct replay_pass *pass, uint8_t code)
+{
+	gfp_t gfp = replay_gfp(code);
+
+	if (!pass->clear)
+		return gfp & ~(gfp_t)(__GFP_ZERO | __GFP_ZEROTAGS);
+	return pass->faults && code & REPLAY_FAULT ? gfp | __GFP_ZERO : gfp;
+}
+
 int replay_init(struct replay *replay, struct machine *machine, const struct replay_script *script,
 		const struct replay_pass *pass)
 {
@@ -24,7 +33,7 @@ int replay_init(struct replay *replay, struct machine *machine, const struct rep
 	/* Faulted in before the clock runs. */
 	memset(replay->slots, 0, (script->nr_slots + 1) * sizeof(*replay->slots));
 	for (unsigned int code = 0; code < REPLAY_GFPS; code++)
-		replay->gfp[code] = replay_gfp((uint8_t)code) & (pass->clear ? ~0u : ~(uint32_t)(__GFP_ZERO | __GFP_ZEROTAGS));
+		replay->gfp[code] = pass_gfp(pass, (uint8_t)code);
 	replay->clock_cost = pass->latency ? clock_cost_ns() : 0;
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 struct replay_pass {
 	bool clear;	/* false: no __GFP_ZERO, for a machine that clears nothing of itself */
+	bool faults;	/* clear at their allocation the blocks that the kernel clears at their fault: REPLAY_FAULT */
 	bool unseen;	/* free blocks whose allocation is not in the trace: they are cleared under init_on_free */
 	bool verify;	/* garbage into each block before it is freed; zeroes expected where init is due */
 	enum consumer_touch touch;

@@ -10,9 +10,11 @@
 static const gfp_t heeded[] = {
 	__GFP_ZERO, __GFP_HIGHMEM, __GFP_COMP, __GFP_ZEROTAGS, __GFP_SKIP_ZERO, __GFP_SKIP_KASAN,
 };
-_Static_assert(1 << (sizeof(heeded) / sizeof(*heeded)) == REPLAY_GFPS, "a code for each combination");
-
 #define NR_HEEDED (sizeof(heeded) / sizeof(*heeded))
+_Static_assert(1 << NR_HEEDED == REPLAY_FAULT && 2 * REPLAY_FAULT == REPLAY_GFPS, "a code for each combination");
+
+/* What all of GFP_TRANSHUGE_LIGHT's users have, and page cache and slab have not (vma_thp_gfp_mask(), 7.3). */
+#define ANON_HUGE (__GFP_HIGHMEM | __GFP_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
 struct writer {
 	struct replay_script *script;
@@ -31,9 +33,10 @@ gfp_t replay_gfp(uint8_t code)
 	return gfp;
 }
 
-static uint8_t gfp_code(gfp_t gfp)
+static uint8_t gfp_code(gfp_t gfp, unsigned int order)
 {
-	unsigned int code = 0;
+	bool fault = order && (gfp & (ANON_HUGE | __GFP_ZERO)) == ANON_HUGE;
+	unsigned int code = fault ? REPLAY_FAULT : 0;
 
 	for (unsigned int i = 0; i < NR_HEEDED; i++)
 		code |= (gfp & heeded[i] ? 1u : 0u) << i;
@@ -108,6 +111,7 @@ static bool add_alloc(struct writer *writer, uint64_t pfn, unsigned int order, g
 	struct replay_census *census = &writer->script->census;
 	struct live_block *above;
 	uint64_t overlapping = 0;
+	uint8_t code = gfp_code(gfp, order);
 	uint32_t slot;
 
 	if (pfn == TRACE_NO_PFN) {
@@ -126,12 +130,13 @@ static bool add_alloc(struct writer *writer, uint64_t pfn, unsigned int order, g
 	census->allocs++;
 	census->alloc_blocks[order]++;
 	census->zero_blocks[order] += !!(gfp & __GFP_ZERO);
+	census->fault_blocks[order] += !!(code & REPLAY_FAULT);
 	census->live_pages += 1ull << order;
 	if (census->live_pages > census->peak_pages)
 		census->peak_pages = census->live_pages;
 	slot = new_slot(writer);
 	return live_block_hold(&writer->blocks, pfn, order, slot) &&
-	       emit(writer, REPLAY_ALLOC, order, slot, gfp_code(gfp));
+	       emit(writer, REPLAY_ALLOC, order, slot, code);
 }
 
 /* As the buddy would, until the block of ORDER at PFN stands alone; NULL without memory. */

@@ -24,11 +24,16 @@ struct replay_op {
 	uint32_t slot;
 	uint8_t kind;  /* enum replay_kind */
 	uint8_t order; /* of the block before the operation */
-	uint8_t gfp;   /* what of it the allocator heeds: script_gfp() */
+	uint8_t gfp;   /* what of it the allocator heeds, and REPLAY_FAULT: replay_gfp() */
 	uint8_t unused;
 };
 
-#define REPLAY_GFPS 64
+/*
+ * The block is an anonymous huge page, that the kernel clears at its fault with folio_zero_user() where init_on_alloc
+ * has not cleared it yet (include/linux/mm.h:user_alloc_needs_zeroing, 7.3). No event tells of it; the gfp flags do.
+ */
+#define REPLAY_FAULT 0x40
+#define REPLAY_GFPS 0x80
 
 /* What the events were, one by one. */
 #define REPLAY_CENSUS(X)                                                                  \
@@ -53,6 +58,7 @@ struct replay_census {
 #undef REPLAY_CENSUS_FIELD
 	uint64_t alloc_blocks[NR_PAGE_ORDERS];
 	uint64_t zero_blocks[NR_PAGE_ORDERS]; /* of these, with __GFP_ZERO */
+	uint64_t fault_blocks[NR_PAGE_ORDERS]; /* of these, with REPLAY_FAULT */
 	uint64_t free_blocks[NR_PAGE_ORDERS]; /* as the replay frees them */
 };
 
