@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +153,7 @@ def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "strategy": verdict.strategy,
-        "arch": verdict.arch or platform.machine(),
+        "arch": verdict.arch or None,
         "passed": verdict.passed,
         "checks": [
             {
