@@ -1,7 +1,8 @@
-# make bench    the headline, in under two minutes with all that it installs
-# make test     all that must hold: lint, format, types, tests
-# make fuzz     what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
-# make asv      every benchmark of the last commit once, as a test of them
+# make bench        the headline, in under two minutes with all that it installs
+# make test         all that must hold: lint, format, types, tests
+# make fuzz         what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
+# make check-arch   every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make asv          every benchmark of the last commit once, as a test of them
 #
 # All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
 
@@ -14,11 +15,12 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # What an install takes in, and so what makes it again when it changes; editable, Python files are seen as they are.
 NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard clearfw/binding/*) \
-	$(wildcard clearfw/csrc/* clearfw/include/clearfw/* plugins/clearfw_plugins/*.c)
+	$(wildcard clearfw/csrc/* clearfw/csrc/runner/* clearfw/include/clearfw/* \
+	clearfw/include/clearfw/model/* plugins/clearfw_plugins/*.c)
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: bench test fuzz asv clean
+.PHONY: bench test fuzz check-arch asv clean
 
 bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
 	@$(BIN)/clearfw bench
@@ -36,6 +38,9 @@ fuzz: $(VENV)/dev
 	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \
 		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py tests/test_trace_text*.py
+
+check-arch: $(VENV)/dev
+	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n auto -rs tests/test_emulated.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null

@@ -25,6 +25,8 @@ ROUNDS = 15
 _LACKING = (
     "BackingError",
     "MemoryLimitError",
+    "MissingExtraError",
+    "MissingToolError",
     "NoCompilerError",
     "OutOfMemoryError",
     "UnknownPrimitiveError",

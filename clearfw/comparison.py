@@ -254,8 +254,10 @@ def _measured_judge(old: Figure, new: Figure) -> str:
 
 def _check_rows(document: Document) -> Iterator[tuple[Key, Figure]]:
     for result in document["results"]:
+        arch = result.get("arch")
+        strategy = f"{result['strategy']} on {arch}" if arch else result["strategy"]
         for check in result["checks"]:
-            yield (("strategy", result["strategy"]), ("check", check["name"])), Figure(str(check["status"]))
+            yield (("strategy", strategy), ("check", check["name"])), Figure(str(check["status"]))
 
 
 def _check_judge(old: Figure, new: Figure) -> str:

@@ -20,7 +20,7 @@ import attrs
 from clearfw.errors import CompileError, NoCompilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +40,10 @@ FLAGS = (
     "-Wall",
     "-Werror=implicit-function-declaration",
 )
+
+# As the build makes the core, with 64-bit file offsets where an address has 32 bits.
+_PROGRAM_FLAGS = ("-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
+_PROGRAM_LIBRARIES = ("-lpthread", "-ldl")
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _QUOTED_INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
@@ -61,6 +65,18 @@ def find_compiler() -> Compiler:
     return _probe(os.environ.get("CC", ""), os.environ.get("PATH", ""))
 
 
+@functools.cache
+def probe(command: tuple[str, ...]) -> Compiler:
+    """Return the compiler that COMMAND runs, another architecture's as a rule; raises NoCompilerError."""
+    return Compiler(command, _version(command))
+
+
+def print_file_name(compiler: Compiler, name: str) -> str:
+    """Return the path of a library's file NAME as COMPILER finds it, or NAME itself where it does not."""
+    command = [*compiler.command, f"-print-file-name={name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def defines(options: Sequence[str]) -> list[str]:
     """Return the compiler's arguments for OPTIONS such as "CONFIG_HIGHMEM=1"."""
     return [f"-D{option}" for option in options]
@@ -71,30 +87,63 @@ def source_hash(source: Path) -> str:
     return _sha256(source)[:12]
 
 
+def read_source(source: Path) -> str:
+    """Return the text of SOURCE; raises CompileError if it cannot be read."""
+    return _read(source).decode(errors="replace")
+
+
 def prebuilt_path(source: Path, options: Sequence[str] = ()) -> Path:
     """Return where the build puts SOURCE's shared object: prebuilt/STEM-KEY.so beside it, there or not."""
     key = hashlib.sha256(_identity(source, options).encode()).hexdigest()[:16]
     return source.absolute().parent / "prebuilt" / f"{source.stem}-{key}.so"
 
 
-def compile_c(source: Path, options: Sequence[str] = ()) -> Path:
+def compile_c(source: Path, options: Sequence[str] = (), compiler: Compiler | None = None) -> Path:
     """Return SOURCE as a shared object for OPTIONS, compiled only where no intact one exists.
 
+    COMPILER is another architecture's; without it the shared object is for this computer.
     Raises CompileError with the compiler's own words, and NoCompilerError where one is needed and missing.
     """
     prebuilt = prebuilt_path(source, options)
-    if prebuilt.is_file():
+    if compiler is None and prebuilt.is_file():
         return prebuilt
-    compiler = find_compiler()
+    compiler = compiler or find_compiler()
     name = _cached_name(source, options, compiler)
-    for directory in (cache_dir(), *_fallback):
-        if _is_intact(directory / name):
-            return directory / name
-    try:
-        return _keep(name, _compile(compiler, source, options))
-    except OSError as error:
-        advice = f"{error}: free some space, or point TMPDIR at a writable directory"
-        raise CompileError(str(source), advice) from error
+    return _kept(name, str(source), lambda: _compile(compiler, source, options))
+
+
+def build_program(compiler: Compiler, name: str, sources: Sequence[Path], include: Path) -> Path:
+    """Return the program NAME of SOURCES and the headers in INCLUDE, built only where no intact one exists.
+
+    Raises CompileError with the compiler's own words.
+    """
+    headers = [*sorted(include.glob("*.h")), *sorted(INCLUDE_DIR.glob("clearfw/*.h"))]
+    parts = [*map(_sha256, [*headers, *sources]), *_PROGRAM_FLAGS, *compiler.command, compiler.version]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    flags = [*_PROGRAM_FLAGS, f"-I{include}", f"-I{INCLUDE_DIR}", *map(str, sources), *_PROGRAM_LIBRARIES]
+    program = _kept(
+        f"{name}-{digest}", str(sources[-1]), lambda: run_compiler(compiler, str(sources[-1]), flags)
+    )
+    program.chmod(0o700)
+    return program
+
+
+def run_compiler(compiler: Compiler, source: str, arguments: Sequence[str]) -> bytes:
+    """Return what COMPILER makes of ARGUMENTS; raises CompileError for SOURCE with its own words."""
+    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
+        target = Path(scratch) / "out"
+        done = subprocess.run(
+            [*compiler.command, *arguments, "-o", str(target)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            raise CompileError(source, done.stderr)
+        if done.stderr:
+            LOG.warning("%s", done.stderr.rstrip())
+        return target.read_bytes()
 
 
 def cache_dir() -> Path:
@@ -186,17 +235,18 @@ def _is_intact(path: Path) -> bool:
 
 
 def _compile(compiler: Compiler, source: Path, options: Sequence[str]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        target = Path(scratch) / "out.so"
-        arguments = [*FLAGS, *defines(options), f"-I{INCLUDE_DIR}", str(source), "-o", str(target)]
-        done = subprocess.run(
-            [*compiler.command, *arguments], capture_output=True, text=True, errors="replace", check=False
-        )
-        if done.returncode:
-            raise CompileError(str(source), done.stderr)
-        if done.stderr:
-            LOG.warning("%s", done.stderr.rstrip())
-        return target.read_bytes()
+    return run_compiler(compiler, str(source), [*FLAGS, *defines(options), f"-I{INCLUDE_DIR}", str(source)])
+
+
+def _kept(name: str, source: str, make: Callable[[], bytes]) -> Path:
+    for directory in (cache_dir(), *_fallback):
+        if _is_intact(directory / name):
+            return directory / name
+    try:
+        return _keep(name, make())
+    except OSError as error:
+        advice = f"{error}: free some space, or point TMPDIR at a writable directory"
+        raise CompileError(source, advice) from error
 
 
 def _keep(name: str, data: bytes) -> Path:

@@ -181,6 +181,12 @@ class UnknownPrimitiveError(UnknownNameError):
     noun = "primitive"
 
 
+class UnknownArchitectureError(UnknownNameError):
+    """No architecture has that `name`."""
+
+    noun = "architecture"
+
+
 @attrs.define
 class PluginError(ClearfwError):
     """`plugin` cannot be used, because of `cause`; the others can."""
@@ -201,6 +207,21 @@ class PackageError(ClearfwError, ValueError):
 
 class NoCompilerError(ClearfwError):
     """No C compiler was found."""
+
+
+@attrs.define
+class MissingToolError(ClearfwError):
+    """A program for another architecture is not installed; Debian's `package` brings it."""
+
+    package: str
+
+
+class SymbolsError(ClearfwError):
+    """The file has no symbols to measure, or is none that has."""
+
+
+class RunnerError(ClearfwError):
+    """The machine on another architecture ended; the message says of what."""
 
 
 @attrs.define
@@ -272,6 +293,7 @@ class CoreErrno(enum.IntEnum):
     EGRANULARITY = enum.auto()
     ESYS = enum.auto()
     EINCOHERENT = enum.auto()
+    EARCH = enum.auto()
 
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
@@ -321,6 +343,10 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EINCOHERENT: (
         CoherenceError,
         "{stack!r} returned before its clears were visible to all: clear_page_make_coherent() comes first",
+    ),
+    CoreErrno.EARCH: (
+        UnsupportedError,
+        "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

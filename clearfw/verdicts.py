@@ -19,16 +19,33 @@ if TYPE_CHECKING:
 
 SCHEMA = "clearfw.check/1"
 _EXPLAINED = 3
-_STYLES = {conformance.PASS: "green", conformance.FAIL: "bold red", conformance.NOT_ASKED: "dim"}
+_STYLES = {
+    conformance.PASS: "green",
+    conformance.FAIL: "bold red",
+    conformance.NOT_ASKED: "dim",
+    conformance.CANNOT: "dim",
+}
 
 
 @attrs.frozen
 class Verdict:
-    """All answers about one strategy; `given` is how it was named on the command line."""
+    """All answers about one strategy.
+
+    Attributes:
+        given: how it was named on the command line.
+        arch: where it was asked, if not on this computer.
+
+    """
 
     given: str
     strategy: str
     answers: tuple[Answer, ...]
+    arch: str = ""
+
+    @property
+    def label(self) -> str:
+        """The strategy, and where it was asked."""
+        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
 
     @property
     def passed(self) -> bool:
@@ -55,17 +72,18 @@ def where(answer: Answer) -> str:
     return ", ".join(part for part in block if part)
 
 
-def reproduce(answer: Answer, given: str) -> str:
+def reproduce(answer: Answer, given: str, arch: str = "") -> str:
     """Return the command that asks this one check again."""
-    return f"clearfw check {shlex.quote(given)} --only {answer.check.name}"
+    where = f" --arch {arch}" if arch else ""
+    return f"clearfw check {shlex.quote(given)} --only {answer.check.name}{where}"
 
 
-def explanation(answer: Answer, given: str) -> str:
+def explanation(answer: Answer, given: str, arch: str = "") -> str:
     """Return all that is needed to mend a failure: what, where, why it matters, how to see it again."""
     lines = [f"{answer.check.name}: {sentence(answer)}"]
     if where(answer):
         lines.append(f"  on: {where(answer)}")
-    lines += [f"  why: {answer.check.why}", f"  again: {reproduce(answer, given)}"]
+    lines += [f"  why: {answer.check.why}", f"  again: {reproduce(answer, given, arch)}"]
     return "\n".join(lines)
 
 
@@ -77,14 +95,16 @@ def table(verdict: Verdict) -> RenderableType:
     from clearfw.grid import Grid
 
     grid = Grid()
-    grid.add_column(verdict.strategy, no_wrap=True)
+    grid.add_column(verdict.label, no_wrap=True)
     grid.add_column("", no_wrap=True)
     grid.add_column("what was asked, or found")
     for answer in verdict.answers:
         if answer.status != conformance.NOT_ASKED:
             said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
             grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), said)
-    explained = (Text("\n" + explanation(answer, verdict.given)) for answer in _telling(verdict))
+    explained = (
+        Text("\n" + explanation(answer, verdict.given, verdict.arch)) for answer in _telling(verdict)
+    )
     return Group(grid, Text(_not_asked(verdict), "dim"), *explained, Text(""))
 
 
@@ -111,9 +131,13 @@ def catalogue(checks: Iterable[Check]) -> str:
 
 def summary(verdicts: Sequence[Verdict]) -> str:
     """Return the one line at the end."""
-    failed = [verdict.strategy for verdict in verdicts if not verdict.passed]
-    asked = sum(answer.status != conformance.NOT_ASKED for verdict in verdicts for answer in verdict.answers)
-    said = f"{_counted(len(verdicts), 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
+    failed = [verdict.label for verdict in verdicts if not verdict.passed]
+    statuses = [answer.status for verdict in verdicts for answer in verdict.answers]
+    cannot = statuses.count(conformance.CANNOT)
+    asked = len(statuses) - statuses.count(conformance.NOT_ASKED) - cannot
+    strategies = len({verdict.given for verdict in verdicts})
+    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
+    said += f", {cannot} cannot be answered there" if cannot else ""
     return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
 
 
@@ -129,6 +153,7 @@ def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "strategy": verdict.strategy,
+        "arch": verdict.arch or None,
         "passed": verdict.passed,
         "checks": [
             {
@@ -137,7 +162,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
                 "status": answer.status,
                 "why": answer.check.why,
                 "evidence": attrs.asdict(answer.evidence) if answer.evidence else None,
-                "reproduce": reproduce(answer, verdict.given),
+                "reproduce": reproduce(answer, verdict.given, verdict.arch),
             }
             for answer in verdict.answers
         ],

@@ -238,6 +238,18 @@ def test_different_schemas_are_refused(bench: Callable[..., Document]) -> None:
         compare(bench(batched=(1, 2)), check(zero="pass"))
 
 
+def test_a_check_there_is_not_compared_with_one_here() -> None:
+    """The same strategy on two architectures is two rows."""
+    there = check(zero="FAIL")
+    there["results"][0]["arch"] = "s390x"
+    both = check(zero="pass")
+    both["results"] += there["results"]
+
+    assert [row.verdict for row in compare(both, both).rows] == [SAME, SAME]
+    with pytest.raises(ResultError, match="no row in common"):
+        compare(check(zero="pass"), there)
+
+
 def test_results_without_a_row_in_common_are_refused() -> None:
     """There is nothing to say of them."""
     with pytest.raises(ResultError, match="no row in common: measure the same strategies and workload"):

@@ -301,6 +301,7 @@ def documented_keys(schema: str) -> set[str]:
         ("clearfw.info/1", "info made.trace"),
         ("clearfw.new/1", "new mine"),
         ("clearfw.import/1", f"import {ROOT / 'tests' / 'data' / 'torn.txt'} -o mine.trace"),
+        ("clearfw.size/1", "size batched --arch x86_64"),
         ("clearfw.plugins/1", "plugins"),
     ],
 )

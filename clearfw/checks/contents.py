@@ -99,7 +99,7 @@ def zero_on_free(subject: Subject) -> None:
 )
 def zero_on_gfp_zero(subject: Subject) -> None:
     """__GFP_ZERO with what else a caller gives, without KASAN and where KASAN may clear by itself."""
-    for kasan in ("off", "hw_tags"):
+    for kasan in subject.kasans("off", "hw_tags"):
         for config in machines.both(kasan=kasan):
             with subject.boot(config) as machine:
                 for gfp in _gfps(config, kasan):
@@ -152,7 +152,7 @@ def zero_beyond_4_gib(subject: Subject) -> None:
         machine.alloc_contig(_ORDER_OF_4_GIB)
         counters = machine.counters
         cleared = counters.cleared_pages + counters.memset_bytes // machine.config.page_size
-        if not _core.take_witness()["asked"]:
+        if not subject.take_witness()["asked"]:
             _count(subject, cleared, 1 << _ORDER_OF_4_GIB)
             look(subject, machine, 0, 512)
 

@@ -63,7 +63,7 @@ def kasan_generic_quiet(subject: Subject) -> None:
 )
 def kasan_tag_reset(subject: Subject) -> None:
     """Every init point under the tag modes, where a tag left in an address faults."""
-    for kasan in ("sw_tags", "hw_tags"):
+    for kasan in subject.kasans("sw_tags", "hw_tags"):
         if subject.points() & {"alloc", "free"}:
             _walk(subject, kasan)
     if "vmalloc" in subject.points():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ _TURNS = 100
 )
 def passed_on_untouched(subject: Subject) -> None:
     """Whatever the witness below is asked for holds its garbage whole."""
-    for kasan in ("off", "hw_tags"):
+    for kasan in subject.kasans("off", "hw_tags"):
         for config in machines.both(kasan=kasan):
             for point, option in machines.OPTIONS.items():
                 with subject.boot(f"{config} {option}") as machine:
@@ -40,7 +41,7 @@ def passed_on_untouched(subject: Subject) -> None:
 
 
 def _look_below(subject: Subject) -> None:
-    seen = _core.take_witness()
+    seen = subject.take_witness()
     if seen["touched"]:
         raise subject.found(
             f"wrote to pfn {seen['pfn']:#x} and passed it on all the same: claim what was cleared",
@@ -56,13 +57,13 @@ def _look_below(subject: Subject) -> None:
 )
 def claims_something(subject: Subject) -> None:
     """On some configuration, at some point it serves, it claims."""
-    for config in (*machines.both(), *machines.both(kasan="hw_tags")):
-        for option in machines.OPTIONS.values():
+    for kasan, option in itertools.product(subject.kasans("off", "hw_tags"), machines.OPTIONS.values()):
+        for config in machines.both(kasan=kasan):
             with subject.boot(f"{config} {option} vmalloc_init=always") as machine:
                 subject.at(npages=2)
                 machine.alloc_pages(1, GFP).free()
                 machine.vmalloc(2 * machine.config.page_size).free()
-                if _core.take_witness()["asked"] < machine.counters.inits:
+                if subject.take_witness()["asked"] < machine.counters.inits:
                     return
     raise subject.found("passed on every block and every area, with and without HIGHMEM and KASAN")
 
@@ -115,7 +116,7 @@ def visible_on_return(subject: Subject) -> None:
 
     That test can find a missing fence, and never prove that there is one.
     """
-    nontemporal = [one["name"] for one in _core.primitives() if one["nontemporal"] and one["supported"]]
+    nontemporal = subject.nontemporal()
     if not nontemporal:
         subject.remark("this CPU has no non-temporal primitive: nothing here could be out of order")
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clearfw import _core
 from clearfw.checks import machines
 from clearfw.review import GARBAGE, check
 
@@ -15,6 +14,13 @@ if TYPE_CHECKING:
 # As the kernel has it, and then what if it cleared every area.
 _KERNEL = "kasan.vmalloc=off init_on_alloc=1"
 _ALWAYS = "vmalloc_init=always init_on_alloc=1"
+
+
+def _clears(subject: Subject) -> tuple[str, str]:
+    """Return kasan= and the options with which a kernel clears areas at this point; else what if one did."""
+    if "hw_tags" in subject.kasans("off", "hw_tags"):
+        return "hw_tags", _KERNEL
+    return "off", _ALWAYS
 
 
 def _area(subject: Subject, machine: Machine, nbytes: int, *, huge: bool = False) -> None:
@@ -56,7 +62,8 @@ def _look_between(subject: Subject, machine: Machine, pfns: list[int]) -> None:
 )
 def vmalloc_whole(subject: Subject) -> None:
     """Areas of a byte, a page, a page and a byte, and two pages but a byte, on every kind of machine."""
-    small = "memory={} page_size={} kasan=hw_tags " + _KERNEL + " backing=base"
+    kasan, when = _clears(subject)
+    small = f"memory={{}} page_size={{}} kasan={kasan} {when} backing=base"
     configs = [small.format(*one) for one in (("1M", "4K"), ("4M highmem=2M", "16K"), ("8M", "64K"))]
     configs += [f"memory=1M kasan={kasan} {_ALWAYS} backing=base" for kasan in ("off", "generic")]
     configs += [f"memory=2M highmem=1M {_ALWAYS} kmap=strict backing=base"]
@@ -75,16 +82,16 @@ def vmalloc_whole(subject: Subject) -> None:
 )
 def vmalloc_scattered(subject: Subject) -> None:
     """Areas of single pages, of runs of all lengths, and of PMD-sized leaves with small pages behind them."""
-    config = f"memory=8M kasan=hw_tags {_KERNEL} backing=base"
-    with subject.boot(config) as machine, _core.Arena(machine, 1 << 20) as arena:
-        arena.fragment(1)
+    kasan, when = _clears(subject)
+    config = f"memory=8M kasan={kasan} {when} backing=base"
+    with subject.boot(config) as machine, subject.fragmented(machine):
         for npages in (2, 100):
             _area(subject, machine, npages * machine.config.page_size)
     with subject.boot(config) as machine:
         _punch_holes(machine)
         for npages in (7, 700):
             _area(subject, machine, npages * machine.config.page_size)
-    with subject.boot(f"{machines.lowmem(kasan='hw_tags')} {_KERNEL}") as machine:
+    with subject.boot(f"{machines.lowmem(kasan=kasan)} {when}") as machine:
         _area(subject, machine, (2 << 20) + 3 * machine.config.page_size, huge=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import click
@@ -17,10 +18,12 @@ from clearfw.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console
 
+    from clearfw.architectures import Architecture
     from clearfw.strategies import Strategy
     from clearfw.verdicts import Verdict
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "clearfw check mine.c",
         "clearfw check batched --only zero_on_alloc --only kasan_generic_quiet",
+        "clearfw check mine.c --arch arm,s390x",
     )
 )
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
@@ -46,12 +50,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds for each check.",
 )
+@click.option(
+    "--arch",
+    default="",
+    metavar="NAMES",
+    shell_complete=names.architectures,
+    help="Ask on arm, arm64, s390x or x86_64 instead, under qemu; commas between several.",
+)
 @plugin_options
 @json_option
 def check(
     strategy: tuple[str, ...],
     only: tuple[str, ...],
     timeout: float,
+    arch: str,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -70,8 +82,8 @@ def check(
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
     found = []
-    for text, one in subjects:
-        found.append(_ask(console, text, one, asked, timeout))
+    for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
+        found.append(_ask(console, text, one, asked, timeout, where))
         console.print(verdicts.table(found[-1]))
     console.print(verdicts.summary(found))
     if json_path:
@@ -79,7 +91,26 @@ def check(
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
-def _ask(console: Console, given: str, strategy: Strategy, asked: tuple[str, ...], timeout: float) -> Verdict:
+def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
+    """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
+    from clearfw import architectures, runner
+
+    if not asked:
+        return [None]
+    present, missing = architectures.having(architectures.find(asked.split(",")), runner.prepare)
+    for error in missing.values():
+        console.print(f"left out: {error}", style="dim")
+    return [None if one.is_native else one for one in present]
+
+
+def _ask(
+    console: Console,
+    given: str,
+    strategy: Strategy,
+    asked: tuple[str, ...],
+    timeout: float,
+    architecture: Architecture | None,
+) -> Verdict:
     from rich.progress import Progress
 
     from clearfw import conformance
@@ -88,7 +119,7 @@ def _ask(console: Console, given: str, strategy: Strategy, asked: tuple[str, ...
     answers = []
     with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task(strategy.name, total=len(asked))
-        for answer in conformance.run(strategy, asked, deadline_s=timeout):
+        for answer in conformance.run(strategy, asked, architecture=architecture, deadline_s=timeout):
             answers.append(answer)
             bar.update(task, advance=1, description=f"{strategy.name}: {answer.check.name}")
-    return Verdict(given, strategy.name, tuple(answers))
+    return Verdict(given, strategy.name, tuple(answers), architecture.name if architecture else "")

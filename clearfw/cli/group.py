@@ -20,6 +20,7 @@ from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
 from clearfw.cli.record import record
 from clearfw.cli.replay import replay
+from clearfw.cli.size import size
 from clearfw.errors import ClearfwError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay):
+for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay, size):
     cli.add_command(_command)
 
 

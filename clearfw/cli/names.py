@@ -1,4 +1,4 @@
-"""Names that a shell completes: of strategies, files, workloads, primitives, checks and plugins."""
+"""Names that a shell completes: strategies, files, workloads, primitives, checks, architectures, plugins."""
 
 from __future__ import annotations
 
@@ -61,6 +61,16 @@ def checks(_context: click.Context, _parameter: click.Parameter, incomplete: str
 def plugins(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return what -p takes."""
     return _beginning(incomplete, ((f"no:{one.name}", one.origin) for one in _registry().plugins))
+
+
+def architectures(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the architectures that may end a list of them."""
+    from clearfw.architectures import ARCHITECTURES
+
+    above, comma, begun = incomplete.rpartition(",")
+    return [CompletionItem(f"{above}{comma}{name}") for name in ARCHITECTURES if name.startswith(begun)]
 
 
 def _registry() -> Registry:

@@ -25,6 +25,7 @@ enum clearfw_errno {
 	CLEARFW_EGRANULARITY, /* hugetlb backing maps no single pages */
 	CLEARFW_ESYS,	      /* a system call failed: see sys_errno and detail */
 	CLEARFW_EINCOHERENT,  /* an init point returned with non-temporal stores under way */
+	CLEARFW_EARCH,	      /* no machine of this architecture boots so */
 };
 
 struct clearfw_error {

@@ -101,20 +101,30 @@ static struct cpu *live_cpu(void)
 	return NULL;
 }
 
+/*
+ * x86: a non-canonical address, as a tagged one is, raises a fault that names no address. arm64: lent.c raised it.
+ * Elsewhere the tag is there to be seen.
+ */
+static bool is_tagged(const siginfo_t *info, const struct cpu *cpu)
+{
+	return info->si_code == SI_KERNEL || info->si_code == SI_TKILL ||
+	       (cpu && kasan_uses_tags(&cpu->machine->kasan) && kasan_untagged(info->si_addr) != info->si_addr);
+}
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	struct cpu *cpu = live_cpu();
+	bool tagged = is_tagged(info, cpu);
 	char line[512];
 	size_t n;
 
-	/* A non-canonical address, as a tagged one is here, raises a fault that names no address. */
-	if (info->si_code == SI_KERNEL)
+	if (tagged)
 		n = (size_t)snprintf(line, sizeof(line),
 				     "used an address with a KASAN tag still in it: kasan_reset_tag() it first");
 	else
 		n = (size_t)snprintf(line, sizeof(line), "%s address %#zx%s", what_was_done(context),
 				     (size_t)info->si_addr, cpu ? ": " : "");
-	if (info->si_code != SI_KERNEL && cpu)
+	if (!tagged && cpu)
 		n += (size_t)describe_address(line + n, sizeof(line) - n, cpu, info->si_addr);
 	if (cpu)
 		n += (size_t)describe_block(line + n, sizeof(line) - n, &garbage_asked);

@@ -52,19 +52,30 @@ int kasan_init(struct kasan *kasan, const struct clearfw_config *config, const s
 void kasan_deinit(struct kasan *kasan);
 int kasan_init_vmalloc(struct kasan *kasan, const char *start, size_t nbytes, struct clearfw_error *err);
 
+/* The kernel's tag modes are of 64-bit architectures: a 32-bit pointer has no byte to spare. */
+#if UINTPTR_MAX > UINT32_MAX
+#define KASAN_TAG_SHIFT 56
+#define KASAN_TAG_MASK ((uintptr_t)0xff << KASAN_TAG_SHIFT)
+#else
+#define KASAN_TAG_SHIFT 0
+#define KASAN_TAG_MASK ((uintptr_t)0)
+#endif
+
 static inline void *kasan_tagged(const void *addr, uint8_t tag)
 {
-	return (void *)((uintptr_t)addr | (uintptr_t)(uint8_t)(tag ^ KASAN_TAG_KERNEL) << 56);
+	uintptr_t inverted = (uint8_t)(tag ^ KASAN_TAG_KERNEL);
+
+	return (void *)((uintptr_t)addr | (inverted << KASAN_TAG_SHIFT & KASAN_TAG_MASK));
 }
 
 static inline uint8_t kasan_tag_of(const void *addr)
 {
-	return (uint8_t)((uintptr_t)addr >> 56) ^ KASAN_TAG_KERNEL;
+	return (uint8_t)(((uintptr_t)addr & KASAN_TAG_MASK) >> KASAN_TAG_SHIFT) ^ KASAN_TAG_KERNEL;
 }
 
 static inline void *kasan_untagged(const void *addr)
 {
-	return (void *)((uintptr_t)addr & ~((uintptr_t)0xff << 56));
+	return (void *)((uintptr_t)addr & ~KASAN_TAG_MASK);
 }
 
 static inline bool kasan_has_integrated_init(const struct kasan *kasan)

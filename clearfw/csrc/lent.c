@@ -4,6 +4,7 @@
 
 #include "machine.h"
 
+#include <signal.h>
 #include <string.h>
 
 static struct cpu *cpu_here(void)
@@ -11,10 +12,25 @@ static struct cpu *cpu_here(void)
 	return current_cpu.cpu;
 }
 
-static inline const struct clearfw_primitive *begin_clear(struct cpu *cpu, unsigned int npages)
+/*
+ * arm64 ignores the top byte of a user-space address (Documentation/arch/arm64/tagged-pointers.rst), and so a tag
+ * that was not reset would go unnoticed where every other architecture faults by itself.
+ */
+static inline void fault_on_tag(const void *addr)
+{
+#ifdef __aarch64__
+	while (__builtin_expect(kasan_untagged(addr) != addr, 0))
+		raise(SIGSEGV);
+#else
+	(void)addr;
+#endif
+}
+
+static inline const struct clearfw_primitive *begin_clear(struct cpu *cpu, const void *addr, unsigned int npages)
 {
 	unsigned int size = npages > 1 ? 31u - (unsigned int)__builtin_clz(npages) : 0;
 
+	fault_on_tag(addr);
 	cpu->stats.clear_calls++;
 	cpu->stats.cleared_pages += npages;
 	if (__builtin_expect(npages > cpu->stats.longest_clear, 0))
@@ -26,7 +42,7 @@ static void clear_pages_incoherent(void *addr, unsigned int npages)
 {
 	struct cpu *cpu = cpu_here();
 
-	const struct clearfw_primitive *primitive = begin_clear(cpu, npages);
+	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
 
 	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
 	/* Until clear_page_make_coherent(), which is to come before the init point returns. */
@@ -37,7 +53,7 @@ static void clear_pages_incoherent(void *addr, unsigned int npages)
 void lent_clear_pages(void *addr, unsigned int npages)
 {
 	struct cpu *cpu = cpu_here();
-	const struct clearfw_primitive *primitive = begin_clear(cpu, npages);
+	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
 
 	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
 	if (primitive->fence) {

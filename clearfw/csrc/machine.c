@@ -90,10 +90,25 @@ static int init_mem_map(struct machine *machine, struct clearfw_error *err)
 	return 0;
 }
 
+/* What 32 bits leave out; memory, its vmalloc area of twice the size and the rest of a process share 4 GiB. */
+static int fits_address_space(const struct clearfw_config *config, struct clearfw_error *err)
+{
+	if (sizeof(void *) > sizeof(uint32_t))
+		return 0;
+	if (config->memory > SIZE_MAX / 4)
+		return clearfw_fail(err, CLEARFW_EARCH, "%llu MiB in 32 bits of address",
+				    (unsigned long long)config->memory >> 20);
+	if (config->kasan == KASAN_SW_TAGS || config->kasan == KASAN_HW_TAGS)
+		return clearfw_fail(err, CLEARFW_EARCH, "KASAN tags in 32-bit pointers");
+	return 0;
+}
+
 static int boot(struct machine *machine, struct clearfw_error *err)
 {
-	int status = memory_init(&machine->memory, &machine->config, err);
+	int status = fits_address_space(&machine->config, err);
 
+	if (!status)
+		status = memory_init(&machine->memory, &machine->config, err);
 	if (!status)
 		status = init_mem_map(machine, err);
 	if (!status)

@@ -296,7 +296,7 @@ static enum verdict decode_events(struct rb_decoder *decoder, const unsigned cha
 
 	memcpy(pass.record_bytes, decoder->record_bytes, sizeof(pass.record_bytes));
 	while (verdict == GOOD && pass.at < pass.end)
-		verdict = pass.end - pass.at < HEADER_BYTES ? MALFORMED : decode_next(&pass);
+		verdict = pass.end - pass.at < (ptrdiff_t)HEADER_BYTES ? MALFORMED : decode_next(&pass);
 	events->nr = pass.out.nr;
 	return verdict;
 }

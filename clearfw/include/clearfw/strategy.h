@@ -9,7 +9,12 @@
 #ifndef CLEARFW_STRATEGY_H
 #define CLEARFW_STRATEGY_H
 
+/* A unit that is compiled for its size alone has the kernel's own struct page: see clearfw size. */
+#ifdef CLEARFW_MODEL
+#include <clearfw/model/page.h>
+#else
 #include <clearfw/abi.h>
+#endif
 
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
@@ -27,6 +32,8 @@
 #define CONFIG_X86_64 1
 #elif defined(__aarch64__)
 #define CONFIG_ARM64 1
+#elif defined(__arm__)
+#define CONFIG_ARM 1
 #elif defined(__s390x__)
 #define CONFIG_S390 1
 #endif
@@ -79,6 +86,10 @@ typedef int64_t s64;
 #define min_t(type, a, b) min((type)(a), (type)(b))
 #define max_t(type, a, b) max((type)(a), (type)(b))
 
+#ifdef CLEARFW_MODEL
+#include <clearfw/model/kernel.h>
+#else
+
 /* The core fills this in when it loads the strategy. */
 static const struct clearfw_core *clearfw_core __maybe_unused;
 
@@ -104,17 +115,24 @@ static inline bool PageHighMem(const struct page *page)
 /*
  * Pointer tags live in the top byte, as under KASAN_SW_TAGS and
  * KASAN_HW_TAGS. KASAN_TAG_KERNEL (0xff) is the untagged address here, because
- * a user-space address has zeroes there where a kernel address has ones.
+ * a user-space address has zeroes there where a kernel address has ones. No
+ * 32-bit kernel has these modes.
  */
+#ifdef CONFIG_64BIT
+#define CLEARFW_TAG_(tag) ((uintptr_t)(u8)(tag) << 56)
+#else
+#define CLEARFW_TAG_(tag) ((uintptr_t)0)
+#endif
+
 static inline void *clearfw_set_tag(const void *addr, u8 tag)
 {
-	return (void *)((uintptr_t)addr | (uintptr_t)(u8)(tag ^ 0xff) << 56);
+	return (void *)((uintptr_t)addr | CLEARFW_TAG_(tag ^ 0xff));
 }
 
 static inline void *kasan_reset_tag(const void *addr)
 {
 	if (IS_ENABLED(CONFIG_KASAN_SW_TAGS) || IS_ENABLED(CONFIG_KASAN_HW_TAGS))
-		return (void *)((uintptr_t)addr & ~((uintptr_t)0xff << 56));
+		return (void *)((uintptr_t)addr & ~CLEARFW_TAG_(0xff));
 	return (void *)addr;
 }
 
@@ -270,5 +288,7 @@ static inline void clear_highpage_kasan_tagged(struct page *page)
 		.name = #primitive,                                           \
 		__VA_ARGS__                                                   \
 	}
+
+#endif /* CLEARFW_MODEL */
 
 #endif

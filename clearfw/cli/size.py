@@ -1,0 +1,199 @@
+"""`clearfw size`: what strategies cost in code, inline and out of line, on every architecture."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from clearfw.cli import names
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    write_json,
+)
+from clearfw.errors import CompileError, MissingToolError, StrategyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from rich.console import Console
+
+    from clearfw.architectures import Architecture
+    from clearfw.config import Config
+    from clearfw.registry import Registry
+    from clearfw.size_report import Sizes
+    from clearfw.strategies import Strategy
+
+    Stack: TypeAlias = "tuple[Strategy, ...]"
+
+_INTERRUPTED = 130  # 128 + SIGINT
+
+
+@click.command(
+    epilog=examples(
+        "clearfw size mine.c",
+        "clearfw size mine.c batched --config highmem,kasan=generic --arch arm",
+        "clearfw size mine.c --against per_page --disasm --arch s390x",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
+@click.option(
+    "--arch",
+    default="x86_64,arm,arm64,s390x",
+    show_default=True,
+    metavar="NAMES",
+    shell_complete=names.architectures,
+    help="Architectures, with commas between; one whose compiler is not installed is named, and left out.",
+)
+@click.option(
+    "--sites",
+    type=click.IntRange(1, 1000),
+    default=6,
+    show_default=True,
+    help="Callers that the alloc or free path is expanded in.",
+)
+@click.option(
+    "--config",
+    default="",
+    metavar="WORDS",
+    help="highmem, kasan=MODE and page_size=SIZE, with commas: those that kernels there have.",
+)
+@click.option(
+    "--against",
+    metavar="STRATEGY",
+    shell_complete=names.strategies,
+    help="What is there today.  [default: the baseline of the same init points]",
+)
+@click.option("--disasm", is_flag=True, help="Show the instructions as well.")
+@plugin_options
+@json_option
+def size(
+    strategy: tuple[str, ...],
+    arch: str,
+    sites: int,
+    config: str,
+    against: str | None,
+    disasm: bool,
+    plugin: tuple[str, ...],
+    plugins_dir: Path | None,
+    json_path: str | None,
+) -> int:
+    """Tell what strategies cost in code, inline and out of line.
+
+    Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
+    today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
+    """
+    from clearfw import architectures, size_report, sizes
+    from clearfw.strategies import parse_stack
+
+    registry = load_registry(plugin, plugins_dir)
+    asked = architectures.find(arch.split(","))
+    compiled_for = sizes.parse_config(config)
+    stacks = [parse_stack(text, registry.strategies) for text in strategy or _all_in_c(registry)]
+    rows = [(stack, _old(registry, stack, against)) for stack in stacks]
+    for stack, old in rows:
+        sizes.units(stack, old, sites)
+    present, missing = architectures.having(asked, architectures.Architecture.compiler)
+    console = console_for(json_path)
+    found = size_report.Sizes([], [], missing)
+    jobs = [
+        _Job(stack, old, where, compiled_for, sites, disasm)
+        for where, (stack, old) in itertools.product(present, rows)
+    ]
+    interrupted = _measure(console, jobs, found)
+    if found.sizes:
+        console.print(size_report.summary(found.sizes))
+    for error in missing.values():
+        console.print(f"left out: {error}", style="dim")
+    if json_path:
+        write_json(json_path, size_report.to_json(found))
+    if interrupted:
+        return _INTERRUPTED
+    return 1 if found.failed else 0
+
+
+@attrs.frozen
+class _Job:
+    """A stack to measure on an architecture."""
+
+    stack: Stack
+    old: Stack
+    architecture: Architecture
+    config: Config
+    sites: int
+    disasm: bool
+
+
+def _all_in_c(registry: Registry) -> list[str]:
+    """Return every installed strategy that can be sized, but those that others are compared with."""
+    return [one.name for one in registry.strategies.values() if not one.interpreted and not one.baseline]
+
+
+def _old(registry: Registry, stack: Stack, against: str | None) -> Stack:
+    """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
+    from clearfw import unit
+    from clearfw.strategies import parse_stack
+
+    if against is not None:
+        return parse_stack(against, registry.strategies)
+    asked = unit.points([unit.member(one) for one in stack])
+    baselines = [one for one in registry.strategies.values() if one.baseline]
+    common = [one for one in baselines if unit.points([unit.member(one)]) & asked]
+    if not common:
+        known = ", ".join(one.name for one in baselines) or "none"
+        msg = (
+            f"no baseline has an init point of {stack[0].name} (baselines: {known}): name one with --against"
+        )
+        raise StrategyError(msg, stack[0].name)
+    return (common[0],)
+
+
+def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
+    """Do the jobs into FOUND and print each; return whether an interrupt ended it, or raise that."""
+    from rich.progress import Progress
+
+    try:
+        with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
+            for job in bar.track(jobs, description="compiling"):
+                _do(console, job, found)
+    except KeyboardInterrupt:
+        if not found.sizes:
+            raise
+        return True
+    return False
+
+
+def _do(console: Console, job: _Job, found: Sizes) -> None:
+    from clearfw import size_report, sizes
+
+    name = "+".join(one.name for one in job.stack)
+    subject = (job.stack, job.old, job.architecture, job.config)
+    try:
+        size = sizes.size(*subject, job.sites)
+    except CompileError as error:
+        found.failed.append(size_report.Failed(name, job.architecture.name, error))
+        click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
+        return
+    if size.arch not in {one.arch for one in found.sizes}:
+        console.print(size_report.heading(size), soft_wrap=True)
+    found.sizes.append(size)
+    console.print(size_report.details(size), soft_wrap=True)
+    if job.disasm:
+        console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
+
+
+def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:
+    from clearfw import sizes
+
+    try:
+        return sizes.disassembly(*subject)
+    except MissingToolError as error:
+        return str(error)
