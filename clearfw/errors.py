@@ -224,6 +224,10 @@ class TraceError(ClearfwError, ValueError):
     """The file is no trace, or one that cannot be trusted."""
 
 
+class DocumentError(ClearfwError, ValueError):
+    """The file is no saved result, or none that a report can be made of."""
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""

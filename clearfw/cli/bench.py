@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, size, write_json
+from clearfw.cli.options import (
+    console_for,
+    json_option,
+    load_registry,
+    picture,
+    plugin_options,
+    size,
+    write_json,
+)
 from clearfw.errors import ClearfwError, ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -72,6 +80,7 @@ _INTERRUPTED = 130  # 128 + SIGINT
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
+@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @plugin_options
 @json_option
 def bench(
@@ -81,6 +90,7 @@ def bench(
     primitive: tuple[str, ...],
     cpu: int | None,
     peers: bool,
+    plot: Path | None,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -113,8 +123,8 @@ def bench(
     console = console_for(json_path)
     runs: list[SceneRun] = []
     interrupted = _measure(plan, console, runs)
-    if json_path:
-        write_json(json_path, _document(registry, plan, runs, pinned))
+    if json_path or plot:
+        _save(_document(registry, plan, runs, pinned), json_path, plot)
     if interrupted:
         return _INTERRUPTED
     return 1 if report.problems(runs) or any(run.skipped for run in runs if strategy) else 0
@@ -257,6 +267,24 @@ def _measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
             bar.update(task, completed=done, total=total, description=label or plan.workload.name)
 
         yield from measure(plan, progress)
+
+
+def _save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> None:
+    if json_path:
+        write_json(json_path, document)
+    if plot:
+        _plot(document, plot)
+
+
+def _plot(document: dict[str, Any], path: Path) -> None:
+    from clearfw import documents, pictures
+
+    bench = documents.parse(document, "the result").content
+    parts = [(scene, rows) for scene in bench.scenes if (rows := bench.sound(scene))]
+    if not parts:
+        msg = f"--plot {path} asked for, no strategy has a figure: see why above"
+        raise ConfigError(msg)
+    pictures.throughput(parts).save(path)
 
 
 def _document(registry: Registry, plan: Plan, runs: list[SceneRun], pinned: int | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
 from clearfw.cli.plugins import plugins
+from clearfw.cli.report import report
 from clearfw.errors import ClearfwError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def cli(context: click.Context) -> None:
 cli.add_command(bench)
 cli.add_command(check)
 cli.add_command(plugins)
+cli.add_command(report)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,236 @@
+"""Documents: results that were saved as JSON, read back; what a report does not show is not looked at."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from clearfw.errors import DocumentError, MissingExtraError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@attrs.frozen
+class Seconds:
+    """The time of one sample."""
+
+    median: float
+    min: float
+    max: float
+
+
+@attrs.frozen
+class Baseline:
+    """What a row is compared with: ratio is time(baseline) / time(row), with its 95 % interval."""
+
+    strategy: str
+    primitive: str
+    ratio: float
+    ci95: tuple[float, float]
+
+
+@attrs.frozen
+class Latency:
+    """Nanoseconds of single allocations."""
+
+    p50_ns: float
+    p99_ns: float
+    max_ns: float
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Row:
+    """A strategy with a primitive, on one case of a workload: clearfw.results.Result as it was saved."""
+
+    strategy: str
+    primitive: str
+    resolved: str
+    scene: str
+    order: int | None
+    bytes: int
+    rounds: int
+    rounds_thrown_out: int
+    seconds: Seconds
+    gbps: float
+    modes_gbps: tuple[float, ...]
+    of_roofline: float
+    baseline: Baseline | None
+    counters: dict[str, int] | None
+    latency: Latency | None
+    interpreted: bool
+    peer: bool
+    dirty_offset: int | None
+
+    @property
+    def instructions(self) -> str:
+        """The primitive, and which one it was where "best" was asked for."""
+        same = self.resolved == self.primitive
+        return self.primitive if same else f"{self.primitive}: {self.resolved}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is what the others are compared with."""
+        base = self.baseline
+        return base is not None and (base.strategy, base.primitive) == (self.strategy, self.primitive)
+
+
+@attrs.frozen
+class Roofline:
+    """The best primitive over the same memory, with no allocator in the way."""
+
+    order: int | None
+    primitive: str
+    gbps: float
+
+
+@attrs.frozen
+class Skipped:
+    """A strategy that was not timed."""
+
+    strategy: str
+    reason: str
+    broken: bool
+
+
+@attrs.frozen
+class Scene:
+    """One machine of a bench."""
+
+    scene: str
+    machine: str
+    backing: str
+    rounds: int
+    interrupted: bool
+    rooflines: tuple[Roofline, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@attrs.frozen
+class BenchConfig:
+    """What was asked of a bench."""
+
+    workload: str
+    touch: str
+    hot: bool
+    threads: int
+
+
+@attrs.frozen
+class Bench:
+    """What `clearfw bench` measured."""
+
+    environment: dict[str, Any]
+    config: BenchConfig
+    scenes: tuple[Scene, ...]
+    results: tuple[Row, ...]
+
+    def rows(self, scene: Scene) -> list[Row]:
+        """Return the rows of one machine."""
+        return [row for row in self.results if row.scene == scene.scene]
+
+    def sound(self, scene: Scene) -> list[Row]:
+        """Return those that have a figure: the others left memory dirty."""
+        return [row for row in self.rows(scene) if row.dirty_offset is None]
+
+
+@attrs.frozen
+class Check:
+    """One answer about a strategy."""
+
+    name: str
+    status: str
+    why: str
+    evidence: dict[str, Any] | None
+    reproduce: str
+
+
+@attrs.frozen
+class Verdict:
+    """All answers about one strategy."""
+
+    strategy: str
+    passed: bool
+    checks: tuple[Check, ...]
+
+
+@attrs.frozen
+class Checks:
+    """What `clearfw check` found."""
+
+    results: tuple[Verdict, ...]
+
+
+# What a report can be made of.
+MODELS: Mapping[str, type[Any]] = {"clearfw.bench/1": Bench, "clearfw.check/1": Checks}
+
+
+@attrs.frozen
+class Document:
+    """A saved result: the `name` of its file, its schema, as it was saved, and what a report needs of it."""
+
+    name: str
+    schema: str
+    raw: dict[str, Any]
+    content: Any
+
+
+def check_extra() -> None:
+    """Raise MissingExtraError unless all that reports and pictures need is installed."""
+    for module in ("cattrs", "jinja2", "matplotlib"):
+        if importlib.util.find_spec(module) is None:
+            msg = f"reports need {module}, which is not installed: pip install 'clearfw[reports]'"
+            raise MissingExtraError(msg)
+
+
+def read(path: Path) -> Document:
+    """Return the result saved at PATH; raises OSError and DocumentError."""
+    try:
+        raw = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is not JSON ({error}): give what a command wrote with --json"
+        raise DocumentError(msg) from error
+    return parse(raw, str(path))
+
+
+def _refuse(constant: str) -> None:
+    msg = f"{constant} is no number"
+    raise ValueError(msg)
+
+
+def parse(raw: object, name: str) -> Document:
+    """Return RAW as a document called NAME."""
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(schema, str):
+        msg = f"{name} has no schema: give what a command wrote with --json"
+        raise DocumentError(msg)
+    if schema not in MODELS:
+        msg = f"{name} is a {schema!r}{nearest(schema, MODELS)}: reports are made of {', '.join(MODELS)}"
+        raise DocumentError(msg)
+    return Document(name, schema, raw, _structured(raw, schema, name))
+
+
+def _structured(raw: dict[str, Any], schema: str, name: str) -> object:
+    import cattrs
+
+    converter = cattrs.Converter()
+    converter.register_structure_hook(float, _finite)
+    try:
+        return converter.structure(raw, MODELS[schema])
+    except cattrs.BaseValidationError as error:
+        first = cattrs.transform_error(error)[0]
+        msg = f"{name} is not as {schema} should be ({first}): write it again with this clearfw"
+        raise DocumentError(msg) from error
+
+
+def _finite(value: Any, _: type[float]) -> float:  # noqa: ANN401  JSON is anything
+    number = float(value)
+    if not math.isfinite(number):
+        msg = "not a finite number"
+        raise ValueError(msg)
+    return number
