@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from attrs.validators import ge, gt
 
 from clearfw.errors import DocumentError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+
+def _above_zero(*, deep: bool = False) -> Any:  # noqa: ANN401  an attrs field
+    return attrs.field(validator=attrs.validators.deep_iterable(gt(0)) if deep else gt(0))
 
 
 @attrs.frozen
 class Seconds:
     """The time of one sample."""
 
-    median: float
-    min: float
-    max: float
+    median: float = _above_zero()
+    min: float = _above_zero()
+    max: float = _above_zero()
 
 
 @attrs.frozen
@@ -31,17 +35,17 @@ class Baseline:
 
     strategy: str
     primitive: str
-    ratio: float
-    ci95: tuple[float, float]
+    ratio: float = _above_zero()
+    ci95: tuple[float, float] = _above_zero(deep=True)
 
 
 @attrs.frozen
 class Latency:
     """Nanoseconds of single allocations."""
 
-    p50_ns: float
-    p99_ns: float
-    max_ns: float
+    p50_ns: float = _above_zero()
+    p99_ns: float = _above_zero()
+    max_ns: float = _above_zero()
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -52,12 +56,12 @@ class Row:
     primitive: str
     resolved: str
     scene: str
-    order: int | None
-    bytes: int
+    order: int | None = attrs.field(validator=attrs.validators.optional(ge(0)))
+    bytes: int = _above_zero()
     rounds: int
     rounds_thrown_out: int
     seconds: Seconds
-    gbps: float
+    gbps: float = _above_zero()
     modes_gbps: tuple[float, ...]
     of_roofline: float
     baseline: Baseline | None
@@ -84,9 +88,9 @@ class Row:
 class Roofline:
     """The best primitive over the same memory, with no allocator in the way."""
 
-    order: int | None
+    order: int | None = attrs.field(validator=attrs.validators.optional(ge(0)))
     primitive: str
-    gbps: float
+    gbps: float = _above_zero()
 
 
 @attrs.frozen
@@ -166,6 +170,9 @@ class Checks:
     results: tuple[Verdict, ...]
 
 
+# Of any number: what is drawn must have room on an axis.
+_MOST = 1e18
+_KINDS: Mapping[type, tuple[type, ...]] = {bool: (bool,), float: (int, float), int: (int,), str: (str,)}
 # What a report can be made of.
 MODELS: Mapping[str, type[Any]] = {"clearfw.bench/1": Bench, "clearfw.check/1": Checks}
 
@@ -219,18 +226,26 @@ def _structured(raw: dict[str, Any], schema: str, name: str) -> object:
     import cattrs
 
     converter = cattrs.Converter()
-    converter.register_structure_hook(float, _finite)
+    for kind, accepted in _KINDS.items():
+        converter.register_structure_hook(kind, _exactly(accepted))
     try:
         return converter.structure(raw, MODELS[schema])
     except cattrs.BaseValidationError as error:
-        first = cattrs.transform_error(error)[0]
+        first = " ".join(cattrs.transform_error(error)[0].split())
         msg = f"{name} is not as {schema} should be ({first}): write it again with this clearfw"
         raise DocumentError(msg) from error
 
 
-def _finite(value: Any, _: type[float]) -> float:  # noqa: ANN401  JSON is anything
-    number = float(value)
-    if not math.isfinite(number):
-        msg = "not a finite number"
-        raise ValueError(msg)
-    return number
+def _exactly(accepted: tuple[type, ...]) -> Callable[[Any, type], Any]:
+    """Return a hook that takes values of these types as they are, and converts no others."""
+
+    def structure(value: Any, _: type) -> Any:  # noqa: ANN401  JSON is anything
+        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+            msg = f"{value!r:.40} is no {accepted[-1].__name__}"
+            raise TypeError(msg)
+        if isinstance(value, int | float) and abs(value) > _MOST:
+            msg = f"{value!r:.40} is more than anything measured"
+            raise ValueError(msg)
+        return value
+
+    return structure

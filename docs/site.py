@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
 VENDOR = DOCS / "vendor"
 # What a page loads by itself, where a link only leads somewhere.
 _LOADS = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
@@ -22,14 +25,37 @@ def build(site: Path) -> None:
     shutil.rmtree(site, ignore_errors=True)
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     subprocess.run([*sphinx, "-d", site.with_name(f"{site.name}.doctrees"), DOCS, site], check=True, cwd=DOCS)
-    asv = [sys.executable, "-m", "asv", "--config", DOCS.parent / "asv.conf.json"]
-    subprocess.run(
-        [*asv, "publish", "--no-pull", "--html-dir", site / "asv"], check=True, stdout=subprocess.DEVNULL
-    )
+    _publish(site / "asv")
     detach(site / "asv")
     found = problems(site)
     if found:
         raise ValueError("\n".join(found))
+
+
+def _publish(pages: Path) -> None:
+    """Write asv's pages of the benchmarks that the history has results of."""
+    with tempfile.TemporaryDirectory() as directory:
+        config = json.loads((ROOT / "asv.conf.json").read_text())
+        results = Path(directory) / "results"
+        shutil.copytree(ROOT / config["results_dir"], results)
+        _drop_unmeasured(results)
+        config |= {"repo": str(ROOT), "benchmark_dir": str(ROOT / config["benchmark_dir"])}
+        config |= {"results_dir": str(results), "html_dir": str(pages)}
+        path = Path(directory) / "asv.conf.json"
+        path.write_text(json.dumps(config))
+        asv = [sys.executable, "-m", "asv", "--config", path, "publish", "--no-pull"]
+        subprocess.run(asv, check=True, cwd=DOCS, stdout=subprocess.DEVNULL)
+
+
+def _drop_unmeasured(results: Path) -> None:
+    """Take the benchmarks without any result out of the list that asv makes its pages by."""
+    measured = {
+        name for path in results.glob("*/*-*.json") for name in json.loads(path.read_text())["results"]
+    }
+    listed = results / "benchmarks.json"
+    benchmarks = json.loads(listed.read_text())
+    kept = {name: one for name, one in benchmarks.items() if name in measured or name == "version"}
+    listed.write_text(json.dumps(kept))
 
 
 def detach(pages: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from clearfw import documents, pictures
@@ -235,13 +236,20 @@ def _facts(raw: Mapping[str, Any]) -> Iterator[Facts]:
 
 
 def _said(value: object) -> str:
+    """Return what people write for a value of JSON; what is nested deeper stays JSON."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_said(one)}" for key, one in value.items())
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(_plain, value))
+    return _plain(value)
+
+
+def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "none" if value is None else str(value)
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 _RENDERERS: Mapping[type[Any], Renderer] = {documents.Bench: _bench, documents.Checks: _checks}
