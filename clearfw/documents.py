@@ -50,26 +50,30 @@ class Latency:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Row:
-    """A strategy with a primitive, on one case of a workload: clearfw.results.Result as it was saved."""
+    """A strategy with a primitive, on one case of a workload or on a trace: as results.Result was saved."""
 
     strategy: str
     primitive: str
-    resolved: str
-    scene: str
-    order: int | None = attrs.field(validator=attrs.validators.optional(ge(0)))
+    resolved: str = attrs.field(default=attrs.Factory(lambda row: row.primitive, takes_self=True))
+    scene: str = ""
+    order: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(0)))
     bytes: int = _above_zero()
     rounds: int
-    rounds_thrown_out: int
+    rounds_thrown_out: int = 0
     seconds: Seconds
-    gbps: float = _above_zero()
-    modes_gbps: tuple[float, ...]
-    of_roofline: float
+    modes_gbps: tuple[float, ...] = ()
+    of_roofline: float | None = None
     baseline: Baseline | None
-    counters: dict[str, int] | None
-    latency: Latency | None
-    interpreted: bool
-    peer: bool
-    dirty_offset: int | None
+    counters: dict[str, int] | None = None
+    latency: Latency | None = None
+    interpreted: bool = False
+    peer: bool = False
+    dirty_offset: int | None = None
+
+    @property
+    def gbps(self) -> float:
+        """1e9 bytes a second, at the median."""
+        return self.bytes / self.seconds.median / 1e9
 
     @property
     def instructions(self) -> str:
@@ -170,11 +174,110 @@ class Checks:
     results: tuple[Verdict, ...]
 
 
-# Of any number: what is drawn must have room on an axis.
-_MOST = 1e18
-_KINDS: Mapping[type, tuple[type, ...]] = {bool: (bool,), float: (int, float), int: (int,), str: (str,)}
-# What a report can be made of.
-MODELS: Mapping[str, type[Any]] = {"clearfw.bench/1": Bench, "clearfw.check/1": Checks}
+@attrs.frozen
+class Prediction:
+    """What a workload's system time would have been with a strategy; `change` is a share of it."""
+
+    strategy: str
+    primitive: str
+    recorded_s: float
+    predicted_s: float
+    change: float
+
+
+@attrs.frozen
+class Replay:
+    """What `clearfw replay` measured."""
+
+    results: tuple[Row, ...]
+    prediction: tuple[Prediction, ...] = ()
+
+
+@attrs.frozen
+class OrderCount:
+    """What a trace has of one order."""
+
+    order: int
+    allocs: int
+    frees: int
+    cleared: int
+    cleared_pages: int = attrs.field(validator=ge(0))
+
+
+@attrs.frozen
+class Info:
+    """What `clearfw info` found in a trace."""
+
+    trace: str
+    events: int
+    exact: bool
+    truncated: bool
+    cleared_by: str
+    orders: tuple[OrderCount, ...]
+    origin: dict[str, Any]
+    census: dict[str, Any]
+
+
+@attrs.frozen
+class Symbol:
+    """A function's bytes before and after."""
+
+    name: str
+    old: int
+    new: int
+
+
+@attrs.frozen
+class Way:
+    """A unit with the clear inline, out of line, or as the compiler chose."""
+
+    way: str
+    before: int
+    after: int
+    net: int
+    function_bytes: int
+    site_bytes: float
+    symbols: tuple[Symbol, ...]
+
+
+@attrs.frozen
+class Size:
+    """What a strategy costs in code on one architecture."""
+
+    strategy: str
+    against: str
+    arch: str
+    config: str
+    compiler: str
+    flags: str
+    sites: int
+    ways: tuple[Way, ...]
+
+
+@attrs.frozen
+class Failed:
+    """A strategy that does not compile for an architecture."""
+
+    strategy: str
+    arch: str
+    stderr: str
+
+
+@attrs.frozen
+class Missing:
+    """An architecture without a compiler, and the package that has it."""
+
+    arch: str
+    package: str
+
+
+@attrs.frozen
+class Sizes:
+    """What `clearfw size` found."""
+
+    results: tuple[Size, ...]
+    failed: tuple[Failed, ...]
+    missing: tuple[Missing, ...]
 
 
 @attrs.frozen
@@ -185,6 +288,19 @@ class Document:
     schema: str
     raw: dict[str, Any]
     content: Any
+
+
+# Of any number: what is drawn must have room on an axis.
+_MOST = 1e18
+_KINDS: Mapping[type, tuple[type, ...]] = {bool: (bool,), float: (int, float), int: (int,), str: (str,)}
+# What a report can be made of.
+MODELS: Mapping[str, type[Any]] = {
+    "clearfw.bench/1": Bench,
+    "clearfw.check/1": Checks,
+    "clearfw.info/1": Info,
+    "clearfw.replay/1": Replay,
+    "clearfw.size/1": Sizes,
+}
 
 
 def check_extra() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
 
-    from clearfw.documents import Row, Scene
+    from clearfw.documents import OrderCount, Roofline, Row
 
 SUFFIXES = (".png", ".svg")
 # What each colour is for: as it is in a file, and the name of the variable that a page sets instead of it.
@@ -60,8 +60,28 @@ _STYLE: dict[Any, Any] = {
 }
 # Inches: narrow enough to be read on a phone.
 _WIDTH = 4.7
+_HEIGHT = 3.6
 _LONGEST = 34
 _LONGEST_OF_TWO = 22
+
+
+@attrs.frozen
+class Chart:
+    """Rows to be drawn together, and the rooflines above them."""
+
+    title: str
+    rooflines: Sequence[Roofline]
+    rows: Sequence[Row]
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether there are several orders."""
+        return len({row.order for row in self.rows}) > 1
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return _HEIGHT if self.has_curves else 1.2 + 0.4 * len(self.rows)
 
 
 @attrs.frozen(eq=False)
@@ -100,43 +120,31 @@ def _style() -> Iterator[None]:
         yield
 
 
-def throughput(parts: Sequence[tuple[Scene, Sequence[Row]]]) -> Picture:
-    """Return how fast each row clears on each machine: bars, or curves where there are several orders.
-
-    Raises ValueError where there is no row at all.
-    """
+def throughput(charts: Sequence[Chart]) -> Picture:
+    """Return how fast each row clears: bars, or curves where there are several orders; no chart is empty."""
     from matplotlib.figure import Figure
 
-    charts = [(scene, [row for row in rows if row.order is not None] or rows) for scene, rows in parts]
-    heights = [_height(rows) for _, rows in charts]
+    heights = [chart.height for chart in charts]
     with _style():
         figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
         below = figure.subfigures(len(charts), 1, height_ratios=heights, squeeze=False)[:, 0]
-        said = [_draw(part, scene, rows) for part, (scene, rows) in zip(below, charts, strict=True)]
+        said = [_draw(part, chart) for part, chart in zip(below, charts, strict=True)]
     return Picture(figure, " ".join(said))
 
 
-def _has_curves(rows: Sequence[Row]) -> bool:
-    return len({row.order for row in rows}) > 1
-
-
-def _height(rows: Sequence[Row]) -> float:
-    return 3.6 if _has_curves(rows) else 1.2 + 0.4 * len(rows)
-
-
-def _draw(figure: FigureBase, scene: Scene, rows: Sequence[Row]) -> str:
+def _draw(figure: FigureBase, chart: Chart) -> str:
     """Draw a chart, and return what it shows in words."""
-    return (_curves if _has_curves(rows) else _bars)(figure, scene, rows)
+    return (_curves if chart.has_curves else _bars)(figure, chart)
 
 
-def _bars(figure: FigureBase, scene: Scene, rows: Sequence[Row]) -> str:
+def _bars(figure: FigureBase, chart: Chart) -> str:
     """Draw the speed-up of each row over the baseline with its interval, the fastest first."""
-    scale = _Scale.of(rows)
-    ranked = sorted(rows, key=lambda row: -scale.value(row))
-    roofs = [scale.roofline(roof.gbps) for roof in scene.rooflines]
+    scale = _Scale.of(chart.rows)
+    ranked = sorted(chart.rows, key=lambda row: -scale.value(row))
+    roofs = [scale.roofline(roof.gbps) for roof in chart.rooflines]
     axes = figure.add_subplot()
     longest = max([scale.spread(row)[1] for row in ranked] + roofs)
-    axes.set(xlim=(0, longest * 1.04), ylim=(len(ranked) - 0.35, -0.95), yticks=[], title=scene.scene)
+    axes.set(xlim=(0, longest * 1.04), ylim=(len(ranked) - 0.35, -0.95), yticks=[], title=chart.title)
     axes.set_xlabel(f"{scale.unit}\nwhiskers: {scale.interval}", loc="left")
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -221,15 +229,16 @@ def _bars_in_words(ranked: Sequence[Row], scale: _Scale, roofs: Sequence[float])
     return f"Bar chart, {scale.unit}: {', '.join(said)}{roof}."
 
 
-def _curves(figure: FigureBase, scene: Scene, rows: Sequence[Row]) -> str:
+def _curves(figure: FigureBase, chart: Chart) -> str:
     """Draw GB/s over the order, a line a strategy and primitive, and the roofline."""
+    rows = [row for row in chart.rows if row.order is not None]
     orders = _orders(rows)
-    axes = _over_orders(figure, orders, scene.scene)
+    axes = _over_orders(figure, orders, chart.title)
     for label, colour, how, series in _series(rows):
         by_order = {row.order: row.gbps for row in series}
         points = [by_order.get(order, math.nan) for order in orders]
         axes.plot(range(len(orders)), points, label=label, color=colour, linewidth=1.6, **how)
-    roofs = [roof.gbps for roof in scene.rooflines]
+    roofs = [roof.gbps for roof in chart.rooflines]
     if roofs:
         axes.axhline(max(roofs), label="roofline", **_ROOFLINE)
     axes.set(ylim=(0, None), ylabel="GB/s")
@@ -277,7 +286,7 @@ def latencies(rows: Sequence[Row]) -> Picture:
     timed = [row for row in rows if row.latency and row.order is not None]
     orders = _orders(timed)
     with _style():
-        figure = Figure(figsize=(_WIDTH, _height(timed)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
         axes = _over_orders(figure, orders, "")
         series = list(_series(timed))
         for turn, (label, colour, how, some) in enumerate(series):
@@ -307,6 +316,27 @@ def _latencies_in_words(rows: Sequence[Row]) -> str:
         if some[0].latency and some[-1].latency
     ]
     return f"Latency of single allocations from the lowest to the highest order: {', '.join(said)}."
+
+
+def cleared(orders: Sequence[OrderCount]) -> Picture:
+    """Return the pages that were cleared, by the order of their blocks."""
+    from matplotlib.figure import Figure
+
+    pages = [one.cleared_pages for one in orders]
+    shares = [_share(one, sum(pages)) for one in pages]
+    with _style():
+        figure = Figure(figsize=(_WIDTH, _HEIGHT * 0.8), layout="constrained")
+        axes = _over_orders(figure, [one.order for one in orders], "")
+        drawn = axes.bar(range(len(pages)), pages, color=COLOURS["series-0"], zorder=2)
+        axes.bar_label(drawn, shares, padding=2, fontsize=8)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set(ylabel="pages cleared", ylim=(0, max([*pages, 1]) * 1.12))
+    said = ", ".join(f"order {one.order} {share}" for one, share in zip(orders, shares, strict=True) if share)
+    return Picture(figure, f"Bar chart, share of {sum(pages):,} cleared pages: {said or 'none'}.")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if part else ""
 
 
 def ns_text(ns: float) -> str:

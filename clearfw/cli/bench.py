@@ -280,11 +280,15 @@ def _plot(document: dict[str, Any], path: Path) -> None:
     from clearfw import documents, pictures
 
     bench = documents.parse(document, "the result").content
-    parts = [(scene, rows) for scene in bench.scenes if (rows := bench.sound(scene))]
-    if not parts:
+    charts = [
+        pictures.Chart(scene.scene, scene.rooflines, rows)
+        for scene in bench.scenes
+        if (rows := bench.sound(scene))
+    ]
+    if not charts:
         msg = f"--plot {path} asked for, no strategy has a figure: see why above"
         raise ConfigError(msg)
-    pictures.throughput(parts).save(path)
+    pictures.throughput(charts).save(path)
 
 
 def _document(registry: Registry, plan: Plan, runs: list[SceneRun], pinned: int | None) -> dict[str, Any]:
