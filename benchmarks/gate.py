@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Counts: TypeAlias = dict[str, dict[str, int]]
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "benchmarks" / "counts.json"
+RECORD = ROOT / "benchmarks" / "recorded.json"
 CHANGELOG = ROOT / "CHANGELOG.md"
 # Whose track_ benchmarks are the same on every run.
 _SUITES = (counts.Counts,)

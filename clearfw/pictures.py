@@ -144,7 +144,7 @@ def _bars(figure: FigureBase, chart: Chart) -> str:
     roofs = [scale.roofline(roof.gbps) for roof in chart.rooflines]
     axes = figure.add_subplot()
     longest = max([scale.spread(row)[1] for row in ranked] + roofs)
-    axes.set(xlim=(0, longest * 1.04), ylim=(len(ranked) - 0.35, -0.95), yticks=[], title=chart.title)
+    axes.set(xlim=(0, longest * 1.04), ylim=(len(ranked) - 0.35, -0.95), yticks=[], title=_short(chart.title))
     axes.set_xlabel(f"{scale.unit}\nwhiskers: {scale.interval}", loc="left")
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -172,7 +172,9 @@ class _Scale:
     @property
     def unit(self) -> str:
         base = self.baseline
-        return f"times as fast as {_short(base.strategy)} with {base.instructions}" if base else "GB/s"
+        return (
+            f"times as fast as {_short(base.strategy)} with {_short(base.instructions)}" if base else "GB/s"
+        )
 
     @property
     def interval(self) -> str:
@@ -233,7 +235,7 @@ def _curves(figure: FigureBase, chart: Chart) -> str:
     """Draw GB/s over the order, a line a strategy and primitive, and the roofline."""
     rows = [row for row in chart.rows if row.order is not None]
     orders = _orders(rows)
-    axes = _over_orders(figure, orders, chart.title)
+    axes = _over_orders(figure, orders, _short(chart.title))
     for label, colour, how, series in _series(rows):
         by_order = {row.order: row.gbps for row in series}
         points = [by_order.get(order, math.nan) for order in orders]
@@ -266,7 +268,7 @@ def _series(rows: Sequence[Row]) -> Iterator[tuple[str, str, dict[str, Any], lis
         series = [row for row in rows if (row.strategy, row.primitive) == (strategy, primitive)]
         line = (":", "none") if primitive == first else ("-", "full")
         how = {"marker": markers[strategy], "linestyle": line[0], "fillstyle": line[1], "markersize": 4.5}
-        yield f"{_short(strategy)}, {primitive}", colours[strategy], how, series
+        yield f"{_short(strategy)}, {_short(primitive)}", colours[strategy], how, series
 
 
 def _curves_in_words(rows: Sequence[Row], roofs: Sequence[float]) -> str:
@@ -336,7 +338,9 @@ def cleared(orders: Sequence[OrderCount]) -> Picture:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if part else ""
+    if not part:
+        return ""
+    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0
 
 
 def ns_text(ns: float) -> str:

@@ -33,7 +33,7 @@ def test_a_report_of_what_the_commands_wrote(command: Command, tmp_path: Path) -
 
     assert (done.status, done.out, done.err) == (0, "", "")
     assert "<title>Of today</title>" in page.read_text()
-    assert "Check: 1 strategies, 0 found wanting" in page.read_text()
+    assert "Check: 1 strategy, 0 found wanting" in page.read_text()
 
 
 def test_the_page_can_go_to_standard_output(command: Command, run: Path) -> None:

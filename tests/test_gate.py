@@ -34,7 +34,7 @@ def test_the_counts_are_those_on_record() -> None:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A house with the counts OLD on record, where WORSE ones are measured."""
     monkeypatch.setattr(gate, "ROOT", tmp_path)
-    monkeypatch.setattr(gate, "RECORD", tmp_path / "counts.json")
+    monkeypatch.setattr(gate, "RECORD", tmp_path / "recorded.json")
     monkeypatch.setattr(gate, "CHANGELOG", tmp_path / "CHANGELOG.md")
     monkeypatch.setattr(gate, "measured", lambda: WORSE)
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n")
@@ -73,7 +73,7 @@ def test_any_other_change_has_only_to_be_recorded(
     assert "not as recorded, run make counts" in capsys.readouterr().out
     assert gate.main(["--record"]) == 0
     assert gate.main([]) == 0
-    assert (house / "counts.json").read_text().endswith("}\n")
+    assert (house / "recorded.json").read_text().endswith("}\n")
 
 
 def test_a_record_that_was_edited_by_hand_closes_the_gate(house: Path) -> None:

@@ -21,7 +21,8 @@ def checks(found: Checks, _: str) -> tuple[str, Iterable[Block]]:
     shown: list[Block] = [_matrix(found)]
     if failed:
         shown = [Note(f"Found wanting: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
-    return f"Check: {len(found.results)} strategies, {len(failed)} found wanting", shown
+    subjects = "1 strategy" if len(found.results) == 1 else f"{len(found.results)} strategies"
+    return f"Check: {subjects}, {len(failed)} found wanting", shown
 
 
 def _matrix(found: Checks) -> Table:

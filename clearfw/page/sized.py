@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clearfw.page.blocks import Note, Table, number, words
+from clearfw.page.blocks import Facts, Note, Table, number, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,9 +26,14 @@ def _blocks(found: Sizes) -> Iterator[Block]:
     if found.results:
         yield _summary(found.results)
         yield _functions(found.results)
-    for size in found.results:
-        said = f"{size.strategy} on {size.arch}: {size.sites} call sites against {size.against}"
-        yield Note(f"{said}; {size.compiler}, {size.flags} ({size.config}).")
+        yield Facts(
+            "Compiled with", {f"{one.strategy} on {one.arch}": _compiled(one) for one in found.results}
+        )
+
+
+def _compiled(one: Size) -> str:
+    said = f"{one.sites} call sites against {one.against}, {one.config}"
+    return f"{said}: {one.compiler}, {one.flags}"
 
 
 def _named(size: Size, way: str) -> tuple[Cell, ...]:
@@ -50,7 +55,7 @@ def _summary(results: Iterable[Size]) -> Table:
         for way in size.ways
     )
     return Table(
-        caption="Bytes of code: of the clear as a function, for each call site, and of the whole unit",
+        caption="Bytes of the clear as a function (0: it is in its callers), of a call site, of the unit",
         columns=("strategy", "arch", "clear", *numbers),
         numbers=frozenset(numbers),
         rows=tuple(rows),
