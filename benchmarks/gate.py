@@ -49,20 +49,22 @@ class Change:
 
 
 def measured() -> Counts:
-    """Return the counts of this checkout; what the host lacks is left out."""
+    """Return the counts of this checkout; what the host cannot count is as recorded."""
     found: Counts = {}
     for suite in _SUITES:
-        module = suite.__module__.rpartition(".")[2]
         for params in itertools.product(*suite.params):
-            benchmark = suite()
+            case = f"{suite.__module__.rpartition('.')[2]}: {', '.join(params)}"
             try:
-                benchmark.setup(*params)
+                found[case] = _counted(suite(), params)
             except NotImplementedError:
-                continue
-            names = [name for name in dir(suite) if name.startswith(_PREFIX)]
-            values = {name.removeprefix(_PREFIX): getattr(benchmark, name)(*params) for name in names}
-            found[f"{module}: {', '.join(params)}"] = values
+                found[case] = recorded().get(case, {})
     return found
+
+
+def _counted(benchmark: counts.Counts, params: tuple[str, ...]) -> dict[str, int]:
+    benchmark.setup(*params)
+    names = [name for name in dir(benchmark) if name.startswith(_PREFIX)]
+    return {name.removeprefix(_PREFIX): getattr(benchmark, name)(*params) for name in names}
 
 
 def changes(old: Counts, new: Counts) -> Iterator[Change]:

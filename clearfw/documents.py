@@ -146,6 +146,10 @@ class Bench:
         """Return those that have a figure: the others left memory dirty."""
         return [row for row in self.rows(scene) if row.dirty_offset is None]
 
+    def ranked(self, scene: Scene) -> list[Row]:
+        """Return those that are held against each other: what is interpreted is not."""
+        return [row for row in self.sound(scene) if not row.interpreted]
+
 
 @attrs.frozen
 class Check:

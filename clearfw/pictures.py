@@ -167,7 +167,8 @@ class _Scale:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _Scale:
-        return cls(next((row for row in rows if row.is_baseline), None))
+        compared = all(row.baseline for row in rows)
+        return cls(next((row for row in rows if row.is_baseline), None) if compared else None)
 
     @property
     def unit(self) -> str:

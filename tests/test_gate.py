@@ -30,6 +30,17 @@ def test_the_counts_are_those_on_record() -> None:
     assert gate.problems() == []
 
 
+def test_what_the_host_cannot_count_is_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor or a compiler that is missing opens no gate and closes none."""
+
+    def lacking(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(gate.counts.Counts, "setup", lacking)
+
+    assert gate.measured() == gate.recorded()
+
+
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A house with the counts OLD on record, where WORSE ones are measured."""

@@ -156,6 +156,29 @@ def test_no_text_of_a_document_becomes_markup(schema: str, saved: dict[str, dict
     assert any(HOSTILE in one for one in tags.words)
 
 
+def test_what_must_be_known_to_read_the_figures_is_said(saved: dict[str, dict[str, Any]]) -> None:
+    """Few rounds, rounds thrown out, an interrupt, kmaps, two modes, Python, and who was left out."""
+    scene, row = saved["bench"]["scenes"][0], saved["bench"]["results"][0]
+    scene |= {"rounds": 5, "interrupted": True}
+    scene["skipped"] = [{"strategy": "other", "reason": "it passes on here", "broken": False}]
+    row |= {"rounds_thrown_out": 1, "modes_gbps": [9.0, 20.0], "interpreted": True}
+    row["counters"]["kmaps"] = 4
+
+    text = page([documents.parse(saved["bench"], "bench.json")], "One")
+
+    for said in (
+        "So few rounds say little",
+        "Rounds thrown out, their roofline below 0.8 of its median: 1.",
+        "Interrupted after 5 whole rounds",
+        "kmaps are counted, not timed",
+        "* batched stosb ran at 9.00 and 20.00 GB/s: the median tells of neither.",
+        "(interpreted): written in Python, for a prototype; not ranked.",
+        "other left out: it passes on here.",
+    ):
+        assert said in text
+    assert "2.00x" not in text
+
+
 def test_one_document_needs_no_list_of_them(every: list[Document]) -> None:
     """Links to the sections are for pages of several."""
     assert Tags(page(every[:1], "One")).named("nav") == []

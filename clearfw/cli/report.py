@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,8 @@ def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
     The page needs no network and no other file: pictures, tables that can be sorted, and what each run was
     measured on.
     """
+    import webbrowser
+
     from clearfw.documents import check_extra, read
     from clearfw.page import page
 

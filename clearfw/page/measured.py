@@ -8,6 +8,7 @@ from clearfw import pictures
 from clearfw.page import blocks
 from clearfw.page.blocks import Cell, Heading, Lead, Note, Table, number, words
 from clearfw.pictures import Chart
+from clearfw.report import ENOUGH_ROUNDS, KMAP_PRICE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +69,7 @@ def _scene(found: Bench, scene: Scene, prefix: str) -> Iterator[Block]:
     yield from _found_wanting(scene, rows)
     yield from _lead(sound)
     yield from _how(found, scene)
-    yield from _throughput(Chart("", scene.rooflines, sound), prefix)
+    yield from _throughput(Chart("", scene.rooflines, found.ranked(scene)), prefix)
     if rows:
         yield _throughput_table(rows)
     yield from _latency([row for row in sound if row.latency], prefix)
@@ -198,6 +199,12 @@ def _notes(scene: Scene, rows: Sequence[Row]) -> Iterator[Note]:
     thrown = max((row.rounds_thrown_out for row in rows), default=0)
     if thrown:
         yield Note(f"Rounds thrown out, their roofline below 0.8 of its median: {thrown}.")
+    if scene.rounds - thrown < ENOUGH_ROUNDS:
+        yield Note("So few rounds say little: the intervals want 15.")
+    if any((row.counters or {}).get("kmaps") for row in rows):
+        yield Note(
+            f"kmaps are counted, not timed; a kernel's cost some {KMAP_PRICE_NS} ns each, an assumption."
+        )
     for row in rows:
         if len(row.modes_gbps) > 1 and row.dirty_offset is None:
             modes = " and ".join(f"{gbps:.2f}" for gbps in row.modes_gbps)
