@@ -45,7 +45,7 @@ fuzz: $(VENV)/dev
 	cmake --build build/native --target test_stress
 	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \
-		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py
+		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py tests/test_trace_text*.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null

@@ -4,7 +4,8 @@
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from libc.errno cimport errno
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset as c_memset, strerror
@@ -92,3 +93,7 @@ include "binding/hugetlb.pxi"
 include "binding/arena.pxi"
 include "binding/vocabulary.pxi"
 include "binding/events.pxi"
+include "binding/replay.pxi"
+include "binding/trace_text.pxi"
+include "binding/ring_buffer.pxi"
+include "binding/held.pxi"

@@ -150,7 +150,7 @@ def _identity(source: Path, options: Sequence[str]) -> str:
 def _cached_name(source: Path, options: Sequence[str], compiler: Compiler) -> str:
     parts = [
         _identity(source, options),
-        *map(_sha256, _own_headers(source)),
+        *map(_sha256, own_headers(source)),
         *FLAGS,
         *compiler.command,
         compiler.version,
@@ -159,8 +159,11 @@ def _cached_name(source: Path, options: Sequence[str], compiler: Compiler) -> st
     return f"{source.stem}-{digest}.so"
 
 
-def _own_headers(source: Path) -> Iterator[Path]:
-    # What SOURCE includes by a quoted path, directly or not: an edit there makes another shared object.
+def own_headers(source: Path) -> Iterator[Path]:
+    """Yield what SOURCE includes by a quoted path, directly or not: an edit there makes another object.
+
+    Raises CompileError if one cannot be read.
+    """
     seen: set[Path] = set()
     pending = [source]
     while pending:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from attrs.validators import ge, gt
 
-from clearfw.errors import DocumentError, MissingExtraError, nearest
+from clearfw.errors import MissingExtraError, ResultError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,27 +48,37 @@ class Latency:
     max_ns: float = _above_zero()
 
 
+@attrs.frozen(kw_only=True)
+class OrderLatency(Latency):
+    """Those of one order, and how long all of them took."""
+
+    order: int = attrs.field(validator=ge(0))
+    count: int
+    total_ns: float
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Row:
     """A strategy with a primitive, on one case of a workload or on a trace: as results.Result was saved."""
 
     strategy: str
     primitive: str
-    resolved: str = attrs.field(default=attrs.Factory(lambda row: row.primitive, takes_self=True))
-    scene: str = ""
-    order: int | None = attrs.field(default=None, validator=attrs.validators.optional(ge(0)))
+    resolved: str
+    scene: str
+    order: int | None = attrs.field(validator=attrs.validators.optional(ge(0)))
     bytes: int = _above_zero()
     rounds: int
-    rounds_thrown_out: int = 0
+    rounds_thrown_out: int
     seconds: Seconds
-    modes_gbps: tuple[float, ...] = ()
-    of_roofline: float | None = None
+    modes_gbps: tuple[float, ...]
+    of_roofline: float
     baseline: Baseline | None
-    counters: dict[str, int] | None = None
-    latency: Latency | None = None
-    interpreted: bool = False
-    peer: bool = False
-    dirty_offset: int | None = None
+    counters: dict[str, int] | None
+    latency: Latency | None
+    latency_by_order: tuple[OrderLatency, ...] = ()
+    interpreted: bool
+    peer: bool
+    dirty_offset: int | None
 
     @property
     def gbps(self) -> float:
@@ -180,21 +190,49 @@ class Checks:
 
 @attrs.frozen
 class Prediction:
-    """What a workload's system time would have been with a strategy; `change` is a share of it."""
+    """The system time of a workload with a strategy; `change` is a share of what was recorded."""
 
     strategy: str
     primitive: str
-    recorded_s: float
+    clears_s: float
     predicted_s: float
+    ci95: tuple[float, float]
     change: float
 
 
 @attrs.frozen
-class Replay:
-    """What `clearfw replay` measured."""
+class Recorded:
+    """The system time of what was recorded, and the part of it that clears took."""
 
-    results: tuple[Row, ...]
-    prediction: tuple[Prediction, ...] = ()
+    system_s: float
+    clears_s: float
+
+
+@attrs.frozen
+class Predictions:
+    """Why there are none, or what they start from and are."""
+
+    formula: str
+    recorded: Recorded | None
+    none_because: str | None
+    results: tuple[Prediction, ...]
+
+
+@attrs.frozen
+class ReplayedTrace:
+    """What was replayed."""
+
+    path: str
+    exact: bool
+
+
+@attrs.frozen
+class Replay(Bench):
+    """What `clearfw replay` measured; its rows are of all orders together."""
+
+    trace: ReplayedTrace
+    mode: str
+    prediction: Predictions
 
 
 @attrs.frozen
@@ -316,12 +354,12 @@ def check_extra() -> None:
 
 
 def read(path: Path) -> Document:
-    """Return the result saved at PATH; raises OSError and DocumentError."""
+    """Return the result saved at PATH; raises OSError and ResultError."""
     try:
         raw = json.loads(path.read_bytes(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not JSON ({error}): give what a command wrote with --json"
-        raise DocumentError(msg) from error
+        raise ResultError(msg) from error
     return parse(raw, str(path))
 
 
@@ -335,10 +373,10 @@ def parse(raw: object, name: str) -> Document:
     schema = raw.get("schema") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or not isinstance(schema, str):
         msg = f"{name} has no schema: give what a command wrote with --json"
-        raise DocumentError(msg)
+        raise ResultError(msg)
     if schema not in MODELS:
         msg = f"{name} is a {schema!r}{nearest(schema, MODELS)}: reports are made of {', '.join(MODELS)}"
-        raise DocumentError(msg)
+        raise ResultError(msg)
     return Document(name, schema, raw, _structured(raw, schema, name))
 
 
@@ -353,7 +391,7 @@ def _structured(raw: dict[str, Any], schema: str, name: str) -> object:
     except cattrs.BaseValidationError as error:
         first = " ".join(cattrs.transform_error(error)[0].split())
         msg = f"{name} is not as {schema} should be ({first}): write it again with this clearfw"
-        raise DocumentError(msg) from error
+        raise ResultError(msg) from error
 
 
 def _exactly(accepted: tuple[type, ...]) -> Callable[[Any, type], Any]:

@@ -195,6 +195,10 @@ class PluginError(ClearfwError):
         return f"plugin {self.plugin!r} failed with {reason}; mend it, or pass -p no:{self.plugin}"
 
 
+class PackageError(ClearfwError, ValueError):
+    """No plugin package can be written under that name, or there."""
+
+
 class NoCompilerError(ClearfwError):
     """No C compiler was found."""
 
@@ -224,8 +228,16 @@ class TraceError(ClearfwError, ValueError):
     """The file is no trace, or one that cannot be trusted."""
 
 
-class DocumentError(ClearfwError, ValueError):
-    """The file is no saved result, or none that a report can be made of."""
+class ResultError(ClearfwError, ValueError):
+    """The file is no result, or cannot be compared with the other one."""
+
+
+class TracingError(ClearfwError):
+    """The kernel does not let this user record its events, or has none of them."""
+
+
+class CommandError(ClearfwError):
+    """The command to record cannot be started."""
 
 
 @attrs.define

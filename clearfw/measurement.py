@@ -12,8 +12,7 @@ import numpy as np
 from clearfw import primitives, statistics
 from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
 from clearfw.machine import Counters, Machine
-from clearfw.results import Latency, Result, Roofline, SceneRun, Skipped
-from clearfw.workloads import ChunkBench
+from clearfw.results import Result, Roofline, SceneRun, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from clearfw.peers import Peer
     from clearfw.statistics import Row
     from clearfw.strategies import Strategy
-    from clearfw.workloads import Bench, Options, Scene, Timing, Workload
+    from clearfw.workloads import Bench, Latency, Options, Scene, Timing, Workload
 
 # What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
 OWN = "own"
@@ -209,23 +208,12 @@ class _Session:
 
     def take_latencies(self) -> None:
         """In a run of its own: a clock reading around every allocation would change the throughput."""
-        options = self.plan.options
-        cold = options.touch == "none" and not options.hot and options.threads == 1
-        if (
-            not isinstance(self.bench, ChunkBench)
-            or len(self.bench.cases) == 1
-            or options.init_on_free
-            or not cold
-        ):
-            return
         for variant in self.variants:
             self.apply(variant)
-            for order in self.bench.orders:
-                with _blaming(variant.label):
-                    ns = self.bench.latencies(order)
-                p50, p99 = np.percentile(ns, [50, 99])
-                latency = Latency(p50_ns=float(p50), p99_ns=float(p99), max_ns=int(ns[-1]), count=len(ns))
-                self.latencies[order, variant.label, variant.primitive] = latency
+            with _blaming(variant.label):
+                taken = self.bench.latencies()
+            for case, latency in taken.items():
+                self.latencies[case, variant.label, variant.primitive] = latency
 
     def found(self, finished: int, *, interrupted: bool) -> SceneRun:
         """Return what the samples say."""
@@ -277,10 +265,19 @@ class _Session:
             of_roofline=statistics.paired_ratio(roofline[kept], times, self.plan.options.seed).ratio,
             counters=counters,
             latency=self.latencies.get((case, label, primitive)),
+            latency_by_order=self.latency_by_order(label, primitive) if case is None else {},
             interpreted=variant is not None and variant.interpreted,
             peer=variant is None,
             dirty_offset=dirty,
         )
+
+    def latency_by_order(self, label: str, primitive: str) -> dict[int, Latency]:
+        """Return the latencies of the orders that have no row of their own."""
+        return {
+            order: latency
+            for (order, *name), latency in self.latencies.items()
+            if order is not None and name == [label, primitive]
+        }
 
     def ratio(
         self, base: list[float], times: Row, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]

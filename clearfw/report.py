@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
+
+from clearfw.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from clearfw.registry import Registry
     from clearfw.results import Result, SceneRun
@@ -30,12 +31,12 @@ _SHAPES = ("per_page", "batched")
 
 def scene(run: SceneRun) -> RenderableType:
     """Return the tables of one machine's results, and what must be known to read them."""
-    parts: list[RenderableType] = [Text(_heading(run), style="bold")]
+    parts: list[RenderableType] = [Text(heading(run), style="bold")]
     if run.results:
         parts.append(_throughput(run))
     if any(result.latency for result in run.results):
         parts += [Text("Latency of single allocations, in a run of its own:"), _latency(run)]
-    parts += [Text(note, style="dim") for note in _notes(run)]
+    parts += [Text(note, style="dim") for note in notes(run)]
     parts += [Text(problem, style="bold red") for problem in problems([run])]
     return Group(*parts, "")
 
@@ -60,7 +61,8 @@ def _dirt(result: Result) -> str:
     )
 
 
-def _heading(run: SceneRun) -> str:
+def heading(run: SceneRun) -> str:
+    """Return one line about the machine and the rounds."""
     huge = "unknown" if run.huge_bytes is None else f"{run.huge_bytes >> 20} MiB"
     rounds = f"{run.rounds} round{'s' * (run.rounds != 1)}"
     workload = f"{run.workload} {run.label}".strip()
@@ -69,22 +71,29 @@ def _heading(run: SceneRun) -> str:
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
 
 
-def _grid() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
-def _numbers(table: Table, *names: str) -> None:
+def grid() -> Table:
+    """Return an empty table."""
+    return Grid()
+
+
+def numbers(table: Table, *names: str) -> None:
+    """Add columns of numbers."""
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
 
 
-def _table(run: SceneRun) -> Table:
+def named_table(run: SceneRun) -> Table:
     """Return a table with the columns that name a row."""
-    table = _grid()
+    table = grid()
     if len(_orders(run)) > 1:
-        _numbers(table, "order")
+        numbers(table, "order")
     # Where the table is narrow a stack breaks between its names, never within one.
-    words = (word for result in run.results for word in _strategy(result).split())
+    words = (word for result in run.results for word in strategy_text(result).split())
     table.add_column("strategy", overflow="fold", min_width=max(map(len, words), default=0))
     table.add_column("primitive", overflow="fold")
     return table
@@ -100,12 +109,12 @@ def _named(run: SceneRun, order: int | None, strategy: str, primitive: str) -> l
 
 
 def _throughput(run: SceneRun) -> Table:
-    table = _table(run)
-    _numbers(table, "GB/s", "ratio", "95 %", "roof")
-    _numbers(table, "kmaps", "walks")
+    table = named_table(run)
+    numbers(table, "GB/s", "ratio", "95 %", "roof")
+    numbers(table, "kmaps", "walks")
     for order in _orders(run):
-        for result in _ranked(run, order):
-            named = _named(run, order, _strategy(result), _primitive(result))
+        for result in ranked(run, order):
+            named = _named(run, order, strategy_text(result), primitive_text(result))
             style = "dim" if result.peer or result.interpreted else None
             table.add_row(*named, *_speeds(result), *_counts(result), style=style)
         roofline = next((one for one in run.rooflines if one.order in (order, None)), None)
@@ -121,7 +130,7 @@ def _counts(result: Result) -> list[str]:
     return [f"{counters.kmaps:,}", f"{counters.page_walks:,}"] if counters else ["", ""]
 
 
-def _ranked(run: SceneRun, order: int | None) -> list[Result]:
+def ranked(run: SceneRun, order: int | None) -> list[Result]:
     """By the ratio; peers come after, and what is interpreted or left memory dirty."""
 
     def rank(result: Result) -> tuple[bool, float]:
@@ -131,13 +140,15 @@ def _ranked(run: SceneRun, order: int | None) -> list[Result]:
     return sorted((result for result in run.results if result.order == order), key=rank)
 
 
-def _strategy(result: Result) -> str:
+def strategy_text(result: Result) -> str:
+    """Return the name of the strategy, as a table shows it."""
     # With spaces, as a stack may be written, it breaks there where the table is narrow.
     name = result.strategy if result.peer else result.strategy.replace("+", " + ")
     return f"{name} (interpreted)" if result.interpreted else name
 
 
-def _primitive(result: Result) -> str:
+def primitive_text(result: Result) -> str:
+    """Return the name of the primitive, and which one it was."""
     return (
         result.primitive if result.resolved == result.primitive else f"{result.primitive}: {result.resolved}"
     )
@@ -147,10 +158,11 @@ def _speeds(result: Result) -> list[str]:
     if result.dirty_offset is not None:
         return ["dirty", "", "", ""]
     several = "*" if len(result.modes_gbps) > 1 else ""
-    return [f"{result.gbps:.2f}{several}", *_ratio(result), f"{result.of_roofline:.0%}"]
+    return [f"{result.gbps:.2f}{several}", *ratio_texts(result), f"{result.of_roofline:.0%}"]
 
 
-def _ratio(result: Result) -> list[str]:
+def ratio_texts(result: Result) -> list[str]:
+    """Return the ratio and its interval, empty where there is none."""
     if result.ratio is None:
         return ["", ""]
     # The interval of the baseline over itself would say nothing.
@@ -160,22 +172,27 @@ def _ratio(result: Result) -> list[str]:
 
 
 def _latency(run: SceneRun) -> Table:
-    table = _table(run)
-    _numbers(table, "p50", "p99", "max")
+    table = named_table(run)
+    numbers(table, "p50", "p99", "max")
     for order in _orders(run):
-        for result in _ranked(run, order):
+        for result in ranked(run, order):
             if latency := result.latency:
-                named = _named(run, order, _strategy(result), _primitive(result))
-                table.add_row(*named, *map(_ns, (latency.p50_ns, latency.p99_ns, latency.max_ns)))
+                named = _named(run, order, strategy_text(result), primitive_text(result))
+                table.add_row(*named, *map(ns_text, (latency.p50_ns, latency.p99_ns, latency.max_ns)))
         table.add_section()
     return table
 
 
-def _ns(ns: float) -> str:
-    return f"{ns / 1000:.1f} us" if ns >= 1000 else f"{ns:.0f} ns"  # noqa: PLR2004
+def ns_text(ns: float) -> str:
+    """Return nanoseconds as people read them."""
+    for unit, name in ((1e6, "ms"), (1e3, "us")):
+        if ns >= unit:
+            return f"{ns / unit:.1f} {name}"
+    return f"{ns:.0f} ns"
 
 
-def _notes(run: SceneRun) -> Iterator[str]:
+def notes(run: SceneRun) -> Iterator[str]:
+    """Yield what must be known to read the tables."""
     baseline = next((result.baseline for result in run.results if result.baseline), None)
     if baseline:
         yield "ratio: over {} with {}, the median of rounds; 95 %: its interval.".format(*baseline)
@@ -230,7 +247,9 @@ def headline(run: SceneRun) -> RenderableType | None:
         for result in run.results
         if result.ratio and result.strategy in _SHAPES
     }
-    names = {result.primitive: _primitive(result) for result in run.results if result.strategy == _SHAPES[-1]}
+    names = {
+        result.primitive: primitive_text(result) for result in run.results if result.strategy == _SHAPES[-1]
+    }
     first = next((result.baseline[1] for result in run.results if result.baseline), "")
     # The baseline's own first.
     primitives = sorted(names, key=lambda primitive: primitive != first)
@@ -242,9 +261,9 @@ def headline(run: SceneRun) -> RenderableType | None:
 
 
 def _factors(cells: dict[tuple[str, str], Ratio], primitives: dict[str, str]) -> Table:
-    table = _grid()
+    table = grid()
     table.add_column("shape")
-    _numbers(table, *primitives.values())
+    numbers(table, *primitives.values())
     for shape in _SHAPES:
         table.add_row(shape, *(f"{cells[shape, primitive].ratio:.2f}x" for primitive in primitives))
     return table
@@ -264,7 +283,7 @@ def _beside(both: float, how: tuple[str, ...]) -> str:
 
 def plugins(registry: Registry) -> RenderableType:
     """Return the table of what is installed, its hooks and its status; then why a plugin is not active."""
-    table = _grid()
+    table = grid()
     for column in ("plugin", "version or file", "status", "hooks", "strategies"):
         table.add_column(column, overflow="fold")
     styles = {"active": None, "blocked": "dim", "failed": "red"}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from clearfw.machine import Counters
     from clearfw.statistics import Ratio, Spread
+    from clearfw.workloads import Latency
 
 SCHEMA = "clearfw.bench/1"
 
@@ -22,16 +23,6 @@ class Roofline:
     order: int | None
     primitive: str
     gbps: float
-
-
-@attrs.frozen
-class Latency:
-    """Nanoseconds of single allocations with their clear, from a run of its own."""
-
-    p50_ns: float
-    p99_ns: float
-    max_ns: int
-    count: int
 
 
 @attrs.frozen
@@ -58,6 +49,8 @@ class Result:
         baseline: the strategy and primitive that ratio is against.
         ratio: time(baseline) / time(this), above 1 is faster; None without baseline, or if left dirty.
         of_roofline: the share of the roofline reached.
+        latency: of single operations, where they were timed.
+        latency_by_order: likewise, where a row is of several orders.
         dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
 
     """
@@ -79,6 +72,7 @@ class Result:
     of_roofline: float
     counters: Counters | None
     latency: Latency | None
+    latency_by_order: Mapping[int, Latency]
     interpreted: bool
     peer: bool
     dirty_offset: int | None
@@ -151,5 +145,8 @@ def _result(result: Result) -> dict[str, Any]:
     return {
         **attrs.asdict(result, filter=attrs.filters.exclude("ratio", "baseline")),
         "modes_gbps": list(result.modes_gbps),
+        "latency_by_order": [
+            {"order": order, **attrs.asdict(latency)} for order, latency in result.latency_by_order.items()
+        ],
         "baseline": baseline,
     }

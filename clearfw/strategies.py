@@ -223,14 +223,25 @@ def points(strategy: Strategy, config: Config) -> frozenset[str]:
     return frozenset(point for point, hook in INIT_HOOKS.items() if hasattr(plugin, hook))
 
 
+def is_file_name(text: str) -> bool:
+    """Return whether TEXT names a strategy by its file, there or not."""
+    return text.endswith(_SUFFIXES)
+
+
+def elements(text: str) -> list[str]:
+    """Return the names and paths of a stack such as "batched+mine.c"."""
+    # A path may hold a "+" of its own.
+    if is_file_name(text) and Path(text).is_file():
+        return [text]
+    return [element.strip() for element in text.split("+")]
+
+
 def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...]:
     """Return the strategies of a stack such as "batched+mine.c", first asked first.
 
     Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
     """
-    # A path may hold a "+" of its own.
-    elements = [text] if text.endswith(_SUFFIXES) and Path(text).is_file() else text.split("+")
-    stack = tuple(from_name(element.strip(), known) for element in elements)
+    stack = tuple(from_name(element, known) for element in elements(text))
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
@@ -242,7 +253,7 @@ def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:
     """Return the strategy that TEXT names: one of KNOWN, or a .c or .py file; raises UnknownStrategyError."""
     if text in known:
         return known[text]
-    if text.endswith(_SUFFIXES):
+    if is_file_name(text):
         return from_file(Path(text))
     raise UnknownStrategyError(text, known)
 

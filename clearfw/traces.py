@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 import numpy as np
 
+from clearfw import host
 from clearfw.errors import MissingExtraError, TraceError
+from clearfw.messages import unpacked_bytes
 
 if TYPE_CHECKING:
     import types
@@ -87,6 +91,11 @@ def _maybe(*kinds: type) -> Any:  # noqa: ANN401  an attrs validator
     return attrs.validators.optional(attrs.validators.instance_of(kinds))
 
 
+def _amount(*kinds: type) -> Any:  # noqa: ANN401  likewise
+    within = attrs.validators.ge(0), attrs.validators.lt(2**64)
+    return attrs.validators.optional(attrs.validators.and_(attrs.validators.instance_of(kinds), *within))
+
+
 def _texts(value: Iterable[object] | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(map(str, value))
 
@@ -112,7 +121,10 @@ class Origin:
     kernel: str | None = attrs.field(default=None, validator=_maybe(str))
     machine: str | None = attrs.field(default=None, validator=_maybe(str))
     cpu_model: str | None = attrs.field(default=None, validator=_maybe(str))
-    page_size: int = attrs.field(default=4096, validator=attrs.validators.in_((4096, 16384, 65536)))
+    page_size: int = attrs.field(
+        default=4096,
+        validator=[attrs.validators.instance_of(int), attrs.validators.in_((4096, 16384, 65536))],
+    )
     init_on_alloc: bool | None = attrs.field(default=None, validator=_maybe(bool))
     init_on_free: bool | None = attrs.field(default=None, validator=_maybe(bool))
     clock: str | None = attrs.field(default=None, validator=_maybe(str))
@@ -138,16 +150,16 @@ class Ending:
 
     """
 
-    lost: int | None = attrs.field(default=None, validator=_maybe(int))
-    user_s: float | None = attrs.field(default=None, validator=_maybe(int, float))
-    system_s: float | None = attrs.field(default=None, validator=_maybe(int, float))
-    elapsed_s: float | None = attrs.field(default=None, validator=_maybe(int, float))
+    lost: int | None = attrs.field(default=None, validator=_amount(int))
+    user_s: float | None = attrs.field(default=None, validator=_amount(int, float))
+    system_s: float | None = attrs.field(default=None, validator=_amount(int, float))
+    elapsed_s: float | None = attrs.field(default=None, validator=_amount(int, float))
     usage: str | None = attrs.field(default=None, validator=_maybe(str))
     exit_status: int | None = attrs.field(default=None, validator=_maybe(int))
     interrupted: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
-    bad_lines: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
-    other_events: int = attrs.field(default=0, validator=attrs.validators.instance_of(int))
-    unknown_gfp: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    bad_lines: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), _amount(int)])
+    other_events: int = attrs.field(default=0, validator=[attrs.validators.instance_of(int), _amount(int)])
+    unknown_gfp: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
 
 def pyarrow() -> types.ModuleType:
@@ -162,14 +174,37 @@ def pyarrow() -> types.ModuleType:
     return module
 
 
-def _schema(origin: Origin) -> pa.Schema:
+def schema(origin: Origin, ending: Ending | None = None) -> pa.Schema:
+    """Return the columns as Arrow has them, with what is known of the trace as their metadata."""
     arrow = pyarrow()
     fields = [
         arrow.field(name, arrow.from_numpy_dtype(dtype), nullable=False) for name, dtype in COLUMNS.items()
     ]
-    about = {"schema": SCHEMA, **attrs.asdict(origin)}
-    schema: pa.Schema = arrow.schema(fields, metadata={_META: json.dumps(about).encode()})
-    return schema
+    metadata = {_META: json.dumps({"schema": SCHEMA, **attrs.asdict(origin)}).encode()}
+    if ending is not None:
+        metadata[_END] = _ending(ending)
+    found: pa.Schema = arrow.schema(fields, metadata=metadata)
+    return found
+
+
+def record_batch(events: Events, columns: pa.Schema) -> pa.RecordBatch:
+    """Return EVENTS as Arrow has them."""
+    arrow = pyarrow()
+    arrays = [arrow.array(getattr(events, name)) for name in COLUMNS]
+    return arrow.RecordBatch.from_arrays(arrays, schema=columns)
+
+
+def _ending(ending: Ending) -> bytes:
+    return json.dumps(attrs.asdict(ending)).encode()
+
+
+def _new_file(path: Path) -> Path:
+    """Return where to write PATH anew: whoever has mapped a trace there keeps it, and gets no SIGBUS."""
+    path = path.resolve()
+    if path.is_file():
+        with contextlib.suppress(PermissionError):
+            path.unlink()
+    return path
 
 
 class TraceWriter:
@@ -180,8 +215,8 @@ class TraceWriter:
 
     def __init__(self, path: Path | str, origin: Origin, *, compression: str | None = None) -> None:
         arrow = pyarrow()
-        self._file = Path(path).open("wb")  # noqa: SIM115  the writer's, until close()
-        self._schema = _schema(origin)
+        self._file = _new_file(Path(path)).open("wb")
+        self._schema = schema(origin)
         options = arrow.ipc.IpcWriteOptions(compression=compression)
         self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)
         self.events = 0
@@ -199,7 +234,7 @@ class TraceWriter:
 
     def end(self, ending: Ending) -> None:
         """Append what is known at the end: nothing follows."""
-        self._write(Events.room(0), {_END: json.dumps(attrs.asdict(ending)).encode()})
+        self._write(Events.room(0), {_END: _ending(ending)})
 
     def close(self) -> None:
         """Close the file."""
@@ -208,20 +243,17 @@ class TraceWriter:
             self._file.close()
 
     def _write(self, events: Events, metadata: dict[bytes, bytes]) -> None:
-        arrow = pyarrow()
-        columns = [arrow.array(getattr(events, name)) for name in COLUMNS]
-        batch = arrow.RecordBatch.from_arrays(columns, schema=self._schema)
-        self._stream.write_batch(batch, custom_metadata=metadata or None)
+        self._stream.write_batch(record_batch(events, self._schema), custom_metadata=metadata or None)
         self._file.flush()
 
 
 @attrs.frozen(eq=False)
 class Trace:
-    """A trace that was read: its batches are views of the mapped file.
+    """A trace that was read: its batches are views of the mapped file, unless they were compressed.
 
     Attributes:
-        ending: None where the recording was cut off.
-        truncated: whether the file ends within a batch, whose events are gone.
+        ending: None where the recording was cut off, or still goes on.
+        truncated: whether the file ends, or is damaged, within a batch: it and what follows are gone.
 
     """
 
@@ -252,26 +284,62 @@ def read(path: Path | str) -> Trace:
     if not path.stat().st_size:
         raise TraceError(_not_a_trace(path, "an empty file"))
     try:
-        stream = arrow.ipc.open_stream(arrow.memory_map(str(path)))
+        source = arrow.memory_map(str(path))
+        stream = arrow.ipc.open_stream(source)
     except (arrow.ArrowException, OSError) as error:
         raise TraceError(_not_a_trace(path, "no Arrow stream")) from error
     origin = _origin(path, stream.schema)
+    begin = source.tell()
+    source.seek(0)
+    sound, truncated = _vet(path, source)
+    source.seek(begin)
+    return _gather(path, origin, stream, sound, truncated=truncated)
+
+
+def _vet(path: Path, source: pa.MemoryMappedFile) -> tuple[int, bool]:
+    """Return how many messages are sound, and whether one is not.
+
+    Raises TraceError where they do not fit the host's memory once unpacked: a few bytes can claim a lot.
+    """
+    unpacked = sound = 0
+    messages = iter(pyarrow().ipc.MessageReader.open_stream(source))
+    while True:
+        try:
+            unpacked += unpacked_bytes(next(messages))
+        except StopIteration:
+            return sound, False
+        except _damage():
+            return sound, True
+        if unpacked and unpacked > (room := host.available_memory()):
+            found = f"unpacks to {unpacked >> 20}M or more, the host has {room >> 20}M available"
+            msg = f"{path} {found}: read it where there is more"
+            raise TraceError(msg)
+        sound += 1
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """Return what a message raises that ends early, or that is damaged."""
+    arrow = pyarrow()
+    return arrow.ArrowException, OSError, EOFError, struct.error, ValueError
+
+
+def _gather(
+    path: Path, origin: Origin, stream: pa.RecordBatchStreamReader, sound: int, *, truncated: bool
+) -> Trace:
     batches: list[Events] = []
     ending = None
-    truncated = False
-    while True:
+    damage: tuple[type[Exception], ...] = (StopIteration, *_damage())
+    for _ in range(1, sound):  # the first is the schema
         try:
             batch, metadata = stream.read_next_batch_with_custom_metadata()
             batch.validate(full=True)
-        except StopIteration:
-            break
-        except (arrow.ArrowException, OSError, EOFError):
+        except damage:
             truncated = True
             break
         if metadata is not None and _END in metadata:
-            ending = _record(path, Ending, metadata[_END])
+            ending = _record(path, Ending, _json(path, metadata[_END]))
         if batch.num_rows:
-            batches.append(_events(path, batch))
+            batches.append(_events(path, batch, origin))
     return Trace(path, origin, ending, tuple(batches), truncated)
 
 
@@ -279,35 +347,64 @@ def _not_a_trace(path: Path, found: str) -> str:
     return f"{path} is no trace: {found}: make one with clearfw record, or clearfw import"
 
 
-def _origin(path: Path, schema: pa.Schema) -> Origin:
-    arrow = pyarrow()
-    about = (schema.metadata or {}).get(_META)
-    if about is None:
+def _damaged(path: Path, found: str) -> TraceError:
+    return TraceError(f"{path} {found}: it is damaged, record it again")
+
+
+def _origin(path: Path, found: pa.Schema) -> Origin:
+    text = (found.metadata or {}).get(_META)
+    if text is None:
         raise TraceError(_not_a_trace(path, "an Arrow stream of something else"))
-    origin = _record(path, Origin, about)
-    wanted = [(name, arrow.from_numpy_dtype(dtype)) for name, dtype in COLUMNS.items()]
-    if [(field.name, field.type) for field in schema] != wanted:
-        msg = f"{path} says it is a {SCHEMA}, and has other columns: it is damaged, record it again"
+    about = _json(path, text)
+    named = about.pop("schema", None)
+    if named != SCHEMA:
+        name = repr(named)[:40] if isinstance(named, str) else "without a name"
+        msg = (
+            f"{path} is a trace of schema {name}, this clearfw reads {SCHEMA}: use the clearfw that wrote it"
+        )
         raise TraceError(msg)
+    origin = _record(path, Origin, about)
+    if _columns(found) != _columns(schema(origin)):
+        raise _damaged(path, f"says it is a {SCHEMA}, and has other columns")
     return origin
 
 
-def _record(path: Path, kind: Callable[..., _T], text: bytes) -> _T:
-    """Return the Origin or Ending that JSON TEXT holds."""
+def _columns(found: pa.Schema) -> list[tuple[str, pa.DataType]] | None:
+    try:
+        return [(field.name, field.type) for field in found]
+    except UnicodeDecodeError:  # in the name of a damaged one
+        return None
+
+
+def _json(path: Path, text: bytes) -> dict[str, Any]:
+    """Return the JSON object that TEXT holds."""
     try:
         about = json.loads(text)
-        found = about.pop("schema", SCHEMA)
-        if found == SCHEMA:
-            return kind(**about)
-    except (AttributeError, RecursionError, TypeError, ValueError) as error:
-        msg = f"{path} has metadata that cannot be read ({error}): it is damaged, record it again"
-        raise TraceError(msg) from error
-    msg = f"{path} is a trace of schema {found!r}, this clearfw reads {SCHEMA}: use the clearfw that wrote it"
-    raise TraceError(msg)
+    except (RecursionError, ValueError) as error:
+        raise _damaged(path, "has metadata that is no JSON") from error
+    if not isinstance(about, dict):
+        raise _damaged(path, "has metadata that is no JSON object")
+    return about
 
 
-def _events(path: Path, batch: pa.RecordBatch) -> Events:
+def _record(path: Path, kind: Callable[..., _T], about: dict[str, Any]) -> _T:
+    """Return the Origin or Ending that metadata tell of."""
+    try:
+        return kind(**about)
+    except (RecursionError, TypeError, ValueError) as error:
+        # attrs says it first, and the rest of what it knows after.
+        said = ascii(str(error.args[0]))[1:-1]
+        raise _damaged(path, f"has metadata out of range ({said:.120})") from error
+
+
+def _events(path: Path, batch: pa.RecordBatch, origin: Origin) -> Events:
     if any(column.null_count for column in batch.columns):
-        msg = f"{path} has events without a value: it is damaged, record it again"
-        raise TraceError(msg)
-    return Events(**{name: batch.column(name).to_numpy(zero_copy_only=True) for name in COLUMNS})
+        raise _damaged(path, "has events without a value")
+    # A damaged file can put a column anywhere; the core reads aligned ones.
+    columns = {name: batch.column(name).to_numpy(zero_copy_only=True) for name in COLUMNS}
+    events = Events(**{name: np.require(column, requirements="A") for name, column in columns.items()})
+    if events.kind.max() > max(Kind):
+        raise _damaged(path, f"has events of kind {events.kind.max()}")
+    if origin.lanes == "cpu" and events.cpu.min() != events.cpu.max():
+        raise _damaged(path, "has several processors in a batch of one")
+    return events

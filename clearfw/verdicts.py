@@ -71,12 +71,12 @@ def explanation(answer: Answer, given: str) -> str:
 
 def table(verdict: Verdict) -> RenderableType:
     """Return the answers as a table, the failures explained below it."""
-    from rich import box
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    from clearfw.grid import Grid
+
+    grid = Grid()
     grid.add_column(verdict.strategy, no_wrap=True)
     grid.add_column("", no_wrap=True)
     grid.add_column("what was asked, or found")

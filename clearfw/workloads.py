@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
-import numpy as np
 
 from clearfw import _core
 from clearfw.config import Backing, Config, Kasan, format_size
@@ -13,6 +12,8 @@ from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
 
     from clearfw.machine import Machine
 
@@ -55,6 +56,17 @@ class Scene:
     config: Config
 
 
+@attrs.frozen(kw_only=True)
+class Latency:
+    """Nanoseconds of single operations with their clear, from a run of its own, and how many there were."""
+
+    p50_ns: float
+    p99_ns: float
+    max_ns: int
+    count: int
+    total_ns: int
+
+
 @attrs.frozen
 class Timing:
     """One sample: the nanoseconds it took to clear nbytes; the offset of the first dirty byte, if any."""
@@ -76,6 +88,9 @@ class Bench(Protocol):
 
     def roofline(self, case: int | None, turn: int, primitive: str) -> Timing:
         """Zero the same kind of memory with no allocator in the way."""
+
+    def latencies(self) -> Mapping[int | None, Latency]:
+        """Time single operations, by order, in a run of its own: reading the clock changes the sum."""
 
     def close(self) -> None:
         """Give the memory back."""
@@ -197,12 +212,24 @@ class ChunkBench:
         nbytes = arena.chunk_bytes
         return Timing(arena.roofline(self.chunk(turn), primitive, nbytes), nbytes)
 
-    def latencies(self, order: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-        """Return the nanoseconds of each allocation of a chunk, sorted."""
+    def latencies(self) -> Mapping[int | None, Latency]:
+        """Time each allocation of a cold chunk, of every order where there are several."""
+        options = self._options
+        cold = options.touch == "none" and not options.hot and options.threads == 1
+        if len(self.orders) == 1 or options.init_on_free or not cold:
+            return {}
+        return {order: self._latency(order) for order in self.orders}
+
+    def _latency(self, order: int) -> Latency:
+        import numpy as np
+
         arena = self._arena_for(order)
         found = np.empty(arena.chunk_bytes // self._machine.config.page_size, np.uint32)
-        count = arena.latencies(self.chunk(0), order, _gfp(order), found)
-        return np.sort(found[:count])
+        ns = found[: arena.latencies(self.chunk(0), order, _gfp(order), found)]
+        p50, p99 = np.percentile(ns, [50, 99])
+        return Latency(
+            p50_ns=float(p50), p99_ns=float(p99), max_ns=int(ns.max()), count=len(ns), total_ns=int(ns.sum())
+        )
 
     def close(self) -> None:
         """Give the memory back."""
@@ -286,6 +313,8 @@ def churn_ops(npages: int, nops: int, seed: int) -> tuple[np.ndarray[tuple[int],
 
     It never holds more than NPAGES, and ends with everything freed.
     """
+    import numpy as np
+
     random = np.random.default_rng(seed)
     orders = random.choice(list(CHURN_MIX), size=nops, p=list(CHURN_MIX.values())).tolist()
     picks = random.random(nops).tolist()
@@ -320,6 +349,8 @@ class ChurnBench:
     """The same seeded operations again and again."""
 
     def __init__(self, machine: Machine, options: Options) -> None:
+        import numpy as np
+
         self.cases = (None,)
         self._machine = machine
         if machine.nr_pages < _CHURN_NPAGES:
@@ -364,6 +395,10 @@ class ChurnBench:
             return Timing(
                 arena.roofline(turn % arena.nchunks, primitive, arena.chunk_bytes), arena.chunk_bytes
             )
+
+    def latencies(self) -> Mapping[int | None, Latency]:
+        """Return none."""
+        return {}
 
     def close(self) -> None:
         """Hold nothing, and so give nothing back."""
@@ -417,6 +452,10 @@ class VmallocBench:
         """Zero contiguous memory with the same backing."""
         arena = self._roof_arena
         return Timing(arena.roofline(turn % arena.nchunks, primitive, arena.chunk_bytes), arena.chunk_bytes)
+
+    def latencies(self) -> Mapping[int | None, Latency]:
+        """Return none."""
+        return {}
 
     def close(self) -> None:
         """Unmap the area and give the memory back."""

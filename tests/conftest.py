@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from clearfw._core import PageRange, VmallocRange
 
-# A package of its own, whose tests tests/test_sample_plugin.py runs where it is installed.
-collect_ignore = ["sample_plugin"]
-
 # The same examples in every run: a failure on one computer is a failure on all.
 hypothesis.settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.register_profile("thorough", max_examples=1000, deadline=None)
@@ -131,6 +128,7 @@ def result() -> Callable[..., Result]:
         of_roofline=0.5,
         counters=Counters(**nothing),
         latency=None,
+        latency_by_order={},
         interpreted=False,
         peer=False,
         dirty_offset=None,
@@ -179,7 +177,8 @@ def saved(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> 
     way = {"way": "inline", "before": 100, "after": 140, "net": 40, "function_bytes": 0, "site_bytes": 8.5}
     size = {"strategy": "batched", "against": "per_page", "arch": "arm", "config": "CONFIG_HIGHMEM=y"}
     compiled = {"compiler": "gcc 12", "flags": "-O2", "sites": 4}
-    prediction = {"strategy": "batched", "primitive": "stosb", "recorded_s": 2.0, "predicted_s": 1.5}
+    latency = {"order": 9, "count": 3, "total_ns": 9e5, "p50_ns": 2e5, "p99_ns": 3e5, "max_ns": 4e5}
+    prediction = {"strategy": "batched", "primitive": "stosb", "clears_s": 0.5, "predicted_s": 1.5}
     order = {"order": 9, "allocs": 3, "frees": 2, "cleared": 3, "cleared_pages": 1536}
     return {
         "bench": bench,
@@ -199,11 +198,17 @@ def saved(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> 
             "census": {"peak_pages": 1536},
         },
         "replay": {
+            **bench,
             "schema": "clearfw.replay/1",
-            "environment": bench["environment"],
-            "config": {"trace": "a.trace"},
-            "results": bench["results"],
-            "prediction": [prediction | {"change": -0.25}],
+            "results": [{**row, "order": None, "latency_by_order": [latency]} for row in bench["results"]],
+            "trace": {"path": "a.trace", "exact": False},
+            "mode": "alloc",
+            "prediction": {
+                "formula": "recorded - its clears + those of the strategy",
+                "recorded": {"system_s": 2.0, "clears_s": 1.0},
+                "none_because": None,
+                "results": [prediction | {"ci95": [1.4, 1.6], "change": -0.25}],
+            },
         },
         "size": {
             "schema": "clearfw.size/1",

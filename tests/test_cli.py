@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from commands import PYTHON, SMALL, Command, finished, program, wait_for
 
 from clearfw.cli import group
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_no_command_is_answered_with_help(command: Command) -> None:
@@ -29,7 +29,7 @@ def test_no_command_is_answered_with_help(command: Command) -> None:
         assert re.search(rf"^  {name} ", done.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("arguments", [[], ["bench"], ["plugins"]], ids=str)
+@pytest.mark.parametrize("arguments", [[], *([name] for name in group.cli.commands)], ids=str)
 def test_help_fits_and_is_whole(
     command: Command, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +39,34 @@ def test_help_fits_and_is_whole(
 
     assert done.status == 0
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "..." not in done.out.replace("[ARGS]...", "").replace("[STRATEGY|FILE.c]...", "")
+    assert not re.search(r"(?<!\])\.\.\.", done.out)
+
+
+def typed(name: str) -> list[str]:
+    """Return the examples in the help of a command."""
+    epilog = group.cli.commands[name].epilog or ""
+    return [line.strip() for line in epilog.partition("Examples:")[2].splitlines() if "clearfw" in line]
+
+
+@pytest.mark.parametrize("name", group.cli.commands)
+def test_every_command_shows_an_example_that_parses(
+    name: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of itself, with options that exist and files where it looks for them."""
+    monkeypatch.chdir(tmp_path)
+    examples = typed(name)
+
+    assert examples
+    for example in examples:
+        (words,) = re.findall(rf"clearfw {name}\b([^|)]*)", example)
+        arguments = shlex.split(words)
+        for word in arguments:
+            if re.fullmatch(r"[\w-]+\.\w+", word):
+                Path(word).touch()
+        with group.cli.commands[name].make_context(name, arguments):
+            pass
+
+        assert example in command(name, "--help").out
 
 
 def test_every_option_has_help() -> None:
@@ -65,20 +92,71 @@ def test_an_unknown_command_gets_the_nearest(command: Command) -> None:
     assert "No such command 'benhc'" in done.line
 
 
-@pytest.mark.parametrize("columns", [40, 80, 140])
+@pytest.mark.parametrize("columns", [40, 60, 80, 140, 200])
 @pytest.mark.parametrize(
-    "arguments", [["--highmem", "32M", "--backing", "thp"], ["--workload", "vmalloc"]], ids=str
+    "arguments",
+    [
+        (*SMALL, "--memory", "64M", "--highmem", "32M", "--backing", "thp"),
+        (*SMALL, "--memory", "64M", "--workload", "vmalloc"),
+        ("check", "batched", "--only", "kasan_generic_quiet"),
+        ("plugins",),
+    ],
+    ids=["highmem", "vmalloc", "check", "plugins"],
 )
 def test_no_table_cuts_a_number(
-    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], columns: int
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], columns: int
 ) -> None:
-    """On a narrow terminal as on a wide one; below 80 columns it runs over instead."""
+    """Nor runs over, on a narrow terminal as on a wide one."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    done = command(*SMALL, "--memory", "64M", *arguments)
+    done = command(*arguments)
 
     assert done.status == 0
     assert "…" not in done.out
-    assert max(map(len, done.out.splitlines())) <= max(columns, 80)
+    assert max(map(len, done.out.splitlines())) <= columns
+
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m")
+
+
+@pytest.mark.parametrize(
+    ("environment", "colours"),
+    [({}, 0), ({"FORCE_COLOR": "1"}, 1), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, 0)],
+    ids=["no terminal", "FORCE_COLOR", "NO_COLOR"],
+)
+def test_colours_are_for_terminals_or_asked_for(
+    command: Command, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], colours: int
+) -> None:
+    """And nothing moves about in what is no terminal."""
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    done = command("check", "per_page", "--only", "zero_on_alloc")
+
+    assert len(COLOUR.findall(done.out)) == colours
+    assert environment or "\x1b" not in done.out
+    assert "\x1b[?25l" not in done.out  # a progress bar hides the cursor
+    assert "\r" not in done.out
+
+
+def test_a_terminal_has_colours_and_a_progress_bar() -> None:
+    """The same command on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    arguments = ("check", "per_page", "--only", "zero_on_alloc")
+    code = "from clearfw.cli import main; main()"
+    plain = {name: os.environ[name] for name in os.environ if name not in ("NO_COLOR", "FORCE_COLOR")}
+    command = [sys.executable, "-c", code, *arguments]
+    process = subprocess.Popen(command, stdout=theirs, env=plain | {"TERM": "xterm-256color"})
+    os.close(theirs)
+    printed = b""
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while part := os.read(ours, 4096):
+            printed += part
+    os.close(ours)
+
+    assert process.wait(30) == 0
+    assert COLOUR.search(printed.decode())
+    assert b"\x1b[?25l" in printed
 
 
 def test_an_interrupt_prints_what_was_measured(tmp_path: Path) -> None:

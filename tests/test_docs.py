@@ -18,11 +18,13 @@ import pytest
 from sybil import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
+from tracefiles import some_events, write
 
-from clearfw import _core, errors, hookspecs, registry
+from clearfw import _core, errors, hookspecs, registry, trace_info
 from clearfw.cli.group import cli
 from clearfw.config import Config
 from clearfw.machine import Counters
+from clearfw.traces import COLUMNS, Ending, Origin, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +35,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
+TRACES = ROOT / "tests" / "data" / "traces"
 PROGRAMS = ("clearfw", "pytest")
 # For commands that do not say: enough to see that they work, where the page shows what a whole run gives.
 FAST = {
     "bench": {"--memory": ["128M"], "--rounds": ["2"]},
+    "replay": {"--rounds": ["2"]},
     "check": {"--only": ["zero_on_alloc", "kasan_generic_quiet"]},
 }
 
@@ -54,7 +58,7 @@ def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         environment[name] = value
-    for option, values in FAST.get(words[1], {}).items():
+    for option, values in FAST.get("".join(words[1:2]), {}).items():
         if option not in words:
             words += [word for value in values for word in (option, value)]
     if words[0] == "pytest":
@@ -151,6 +155,14 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in headings(path), f"{target}#{anchor}"
 
 
+def test_sizes_are_binary_and_throughput_decimal() -> None:
+    """Wherever a page or a message gives one: MiB and GiB, but GB/s."""
+    texts = [page.read_text() for page in PAGES]
+    texts += [re.sub(r"#.*", "", path.read_text()) for path in (ROOT / "clearfw").rglob("*.py")]
+
+    assert [size for text in texts for size in re.findall(r"\d ?[kKMGT]B\b(?!/s)|[KMGT]iB/s", text)] == []
+
+
 def headings(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
     found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
@@ -213,6 +225,15 @@ def test_the_header_page_has_every_name_a_strategy_can_use() -> None:
     assert {f".{name}" for name in fields} == {name for name in documented if name.startswith(".")}
 
 
+def test_the_page_of_the_trace_file_has_every_column_and_key() -> None:
+    """trace-format.md, and what is written, agree."""
+    documented = {name: first_column(text) for name, text in sections("trace-format.md").items()}
+
+    assert documented["Columns"] == set(COLUMNS)
+    assert documented["What is known when it begins"] == {one.name for one in attrs.fields(Origin)}
+    assert documented["What is known when it ends"] == {one.name for one in attrs.fields(Ending)}
+
+
 def test_the_errors_page_has_every_error_with_its_attributes() -> None:
     """errors.md and clearfw.errors agree."""
     classes = [
@@ -260,18 +281,35 @@ def keys(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anyth
     return {path}
 
 
+def documented_keys(schema: str) -> set[str]:
+    """Return the keys that json.md has of SCHEMA, and of another where it says "All that OTHER has"."""
+    text = sections("json.md")[schema]
+    own = first_column(text)
+    other = re.search(r"All that (\S+) has", text)
+    inherited = first_column(sections("json.md")[other[1]]) if other else set()
+    # What is empty there and has keys here is no leaf.
+    return own | {key for key in inherited if not any(one.startswith(f"{key}[].") for one in own)}
+
+
 @pytest.mark.parametrize(
     ("schema", "command"),
     [
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
+        ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
+        ("clearfw.diff/1", "diff info.json info.json"),
+        ("clearfw.info/1", "info made.trace"),
+        ("clearfw.new/1", "new mine"),
+        ("clearfw.import/1", f"import {ROOT / 'tests' / 'data' / 'torn.txt'} -o mine.trace"),
         ("clearfw.plugins/1", "plugins"),
     ],
 )
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
     """json.md and what is written agree; where names vary, NAME stands for them."""
+    made = write(tmp_path / "made.trace", some_events())
+    (tmp_path / "info.json").write_text(json.dumps(trace_info.to_json(trace_info.examine(read(made)))))
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)
-    documented = first_column(sections("json.md")[schema])
+    documented = documented_keys(schema)
     varying = [key.removesuffix("NAME") for key in documented if key.endswith(".NAME")]
     found = {
         next((f"{prefix}NAME" for prefix in varying if key.startswith(prefix)), key) for key in keys(document)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clearfw import documents
-from clearfw.errors import DocumentError, MissingExtraError
+from clearfw.errors import MissingExtraError, ResultError
 from clearfw.page import page
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_what_is_no_saved_result_is_refused_in_a_line(text: str, said: str, tmp_
     path = tmp_path / "run.json"
     path.write_text(text)
 
-    with pytest.raises(DocumentError, match=said) as caught:
+    with pytest.raises(ResultError, match=said) as caught:
         documents.read(path)
     assert str(caught.value).startswith(str(path))
     assert len(str(caught.value).splitlines()) == 1
@@ -108,7 +108,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def test_any_change_of_a_document_is_shown_or_refused(
     saved: dict[str, dict[str, Any]], data: st.DataObject
 ) -> None:
-    """Whatever stands at one place of a document, the page is made or DocumentError is raised."""
+    """Whatever stands at one place of a document, the page is made or ResultError is raised."""
     raw = copy.deepcopy(saved[data.draw(st.sampled_from(sorted(saved)))])
     *path, last = data.draw(st.sampled_from([way for way in leaves(raw) if way]))
     holder = raw
@@ -118,7 +118,7 @@ def test_any_change_of_a_document_is_shown_or_refused(
 
     try:
         document = documents.parse(json.loads(json.dumps(raw)), "run.json")
-    except DocumentError:
+    except ResultError:
         pass
     else:
         assert page([document], "title").startswith("<!DOCTYPE html>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from typing import TYPE_CHECKING
 
@@ -115,3 +116,12 @@ def test_a_processor_is_named(write: Write, cpuinfo: str, model: str, identity: 
     write("/proc/cpuinfo", cpuinfo)
 
     assert (host.cpu_model(), host.cpu_identity()) == (model, identity)
+
+
+def test_what_the_dead_left_is_found(tmp_path: Path) -> None:
+    """By the PID in its name: those of processes that are gone, and our own; nobody else's."""
+    for name in ("clearfw-99999999", f"clearfw-{os.getpid()}", "clearfw-1", "clearfw-x", "other-99999999"):
+        (tmp_path / name).mkdir()
+
+    found = {path.name for path in host.left_by_the_dead(tmp_path)}
+    assert found == {"clearfw-99999999", f"clearfw-{os.getpid()}"}

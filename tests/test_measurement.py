@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clearfw.machine import Machine
     from clearfw.results import Result, SceneRun
     from clearfw.strategies import NativeStrategy, Strategy
-    from clearfw.workloads import Bench
+    from clearfw.workloads import Bench, Latency
 
 NBYTES = 1 << 20
 
@@ -59,6 +59,10 @@ class Script:
     def roofline(self, case: int | None, turn: int, primitive: str) -> Timing:
         """Answer from the script."""
         return Timing(self.time(case, "roofline", turn), NBYTES)
+
+    def latencies(self) -> Mapping[int | None, Latency]:
+        """Return none."""
+        return {}
 
     def time(self, case: int | None, who: str, turn: int) -> int:
         """Return the next time of WHO, or be interrupted."""

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_wheel_holds_all_it_needs_and_no_more(members: set[str]) -> None:
 
     assert needed <= sources()
     assert {name for name in members if ".dist-info/" not in name} == sources() | prebuilt() | {core}
+
+
+def test_the_sdist_holds_all_of_the_package(tmp_path: Path) -> None:
+    """Sources in C and Cython, and templates whose names begin with a dot."""
+    build = f"from scikit_build_core.build import build_sdist; print(build_sdist({str(tmp_path)!r}))"
+    name = run(sys.executable, "-c", build, **os.environ).splitlines()[-1]
+    with tarfile.open(tmp_path / name) as sdist:
+        held = {path.partition("/")[2] for path in sdist.getnames()}
+    files = (path for path in (ROOT / "clearfw").rglob("*") if path.is_file())
+
+    assert {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts} <= held
 
 
 def test_every_c_file_is_prebuilt() -> None:

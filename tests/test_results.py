@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from clearfw.results import Latency, Roofline, Skipped, to_json
+from clearfw.results import Roofline, Skipped, to_json
+from clearfw.workloads import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ def test_the_document_survives_json(
     result: Callable[..., Result], scene_run: Callable[..., SceneRun]
 ) -> None:
     """Nothing in it but what JSON knows."""
-    latency = Latency(1.0, 2.0, 3, 4)
+    latency = Latency(p50_ns=1.0, p99_ns=2.0, max_ns=3, count=4, total_ns=6)
     document = to_json([scene_run(result(latency=latency))], {"cpu": "x"}, {"rounds": 15})
 
     assert json.loads(json.dumps(document)) == document

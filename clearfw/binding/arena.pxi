@@ -52,7 +52,7 @@ cdef class Arena:
             raise errors.OrderError(f"a block of order {order} is larger than a chunk", order)
         run.order = order
         run.gfp = _gfp(gfp)
-        run.touch = <arena_touch><int>_TOUCHES.index(touch)
+        run.touch = <consumer_touch><int>_TOUCHES.index(touch)
         run.hot = hot
         run.bulk = bulk
         run.threads = threads

@@ -199,7 +199,7 @@ cdef extern from "lent.h" nogil:
     int cpu_take_violation(c_cpu *cpu)
 
 cdef extern from "arena.h" nogil:
-    enum arena_touch:
+    enum consumer_touch:
         TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
     struct arena_chunk:
         uint32_t pfn
@@ -209,7 +209,7 @@ cdef extern from "arena.h" nogil:
     struct arena_pass:
         unsigned int order
         gfp_t gfp
-        arena_touch touch
+        consumer_touch touch
         bint hot
         int bulk
         int threads

@@ -12,9 +12,10 @@ def main() -> None:
 
         status = run()
     except ModuleNotFoundError as error:
-        if error.name not in ("click", "rich"):
+        module = (error.name or "").partition(".")[0]
+        if module not in ("click", "rich"):
             raise
-        status = _missing(error.name)
+        status = _missing(module)
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)

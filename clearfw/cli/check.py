@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
+from clearfw.cli import names
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +25,20 @@ if TYPE_CHECKING:
     from clearfw.verdicts import Verdict
 
 
-@click.command()
-@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...")
-@click.option("--only", multiple=True, metavar="CHECK", help="Ask this check alone; may be repeated.")
+@click.command(
+    epilog=examples(
+        "clearfw check mine.c",
+        "clearfw check batched --only zero_on_alloc --only kasan_generic_quiet",
+    )
+)
+@click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="CHECK",
+    shell_complete=names.checks,
+    help="Ask this check alone; may be repeated.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
@@ -37,7 +56,7 @@ def check(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Ask of strategies all that a review asks, and show the evidence.
+    """Ask of strategies all that a review asks, with evidence.
 
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
@@ -46,13 +65,13 @@ def check(
     from clearfw.strategies import from_name
 
     registry = load_registry(plugin, plugins_dir)
-    names = conformance.known(only)
+    asked = conformance.known(only)
     given = strategy or tuple(registry.strategies)
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
     found = []
     for text, one in subjects:
-        found.append(_ask(console, text, one, names, timeout))
+        found.append(_ask(console, text, one, asked, timeout))
         console.print(verdicts.table(found[-1]))
     console.print(verdicts.summary(found))
     if json_path:
@@ -60,16 +79,16 @@ def check(
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
-def _ask(console: Console, given: str, strategy: Strategy, names: tuple[str, ...], timeout: float) -> Verdict:
+def _ask(console: Console, given: str, strategy: Strategy, asked: tuple[str, ...], timeout: float) -> Verdict:
     from rich.progress import Progress
 
     from clearfw import conformance
     from clearfw.verdicts import Verdict
 
     answers = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(strategy.name, total=len(names))
-        for answer in conformance.run(strategy, names, deadline_s=timeout):
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
+        task = bar.add_task(strategy.name, total=len(asked))
+        for answer in conformance.run(strategy, asked, deadline_s=timeout):
             answers.append(answer)
             bar.update(task, advance=1, description=f"{strategy.name}: {answer.check.name}")
     return Verdict(given, strategy.name, tuple(answers))

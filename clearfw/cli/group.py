@@ -11,7 +11,15 @@ import click
 
 from clearfw.cli.bench import bench
 from clearfw.cli.check import check
+from clearfw.cli.completion import completion
+from clearfw.cli.diff import diff
+from clearfw.cli.export import export
+from clearfw.cli.import_ import import_
+from clearfw.cli.info import info
+from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
+from clearfw.cli.record import record
+from clearfw.cli.replay import replay
 from clearfw.cli.report import report
 from clearfw.errors import ClearfwError
 
@@ -33,10 +41,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(bench)
-cli.add_command(check)
-cli.add_command(plugins)
-cli.add_command(report)
+for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay, report):
+    cli.add_command(_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

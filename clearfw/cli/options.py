@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearfw.cli import names
 from clearfw.config import parse_size
 from clearfw.errors import ConfigError, nearest
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from clearfw.registry import Registry
-
-# The narrowest width that cuts no number.
-_WIDTH = 80
 
 
 def size(text: object) -> int:
@@ -46,6 +44,11 @@ def file(text: str) -> str:
     return text
 
 
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: what may be typed, as it stands."""
+    return "\n\n".join(["Examples:", "\n".join(["\b", *(f"  {line}" for line in lines)])])
+
+
 def picture(text: str) -> Path:
     """Return the path a picture goes to: checked before anything is measured."""
     from clearfw.documents import check_extra
@@ -62,7 +65,12 @@ def picture(text: str) -> Path:
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -p and --plugins-dir."""
     command = click.option(
-        "-p", "plugin", multiple=True, metavar="no:NAME", help="Leave a plugin out; may be repeated."
+        "-p",
+        "plugin",
+        multiple=True,
+        metavar="no:NAME",
+        shell_complete=names.plugins,
+        help="Leave a plugin out; may be repeated.",
     )(command)
     return click.option(
         "--plugins-dir",
@@ -74,7 +82,10 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
     help_ = 'Write the result as JSON; "-" for standard output.'
-    return click.option("--json", "json_path", type=file, metavar="FILE", help=help_)(command)
+    option = click.option(
+        "--json", "json_path", type=file, metavar="FILE", shell_complete=names.files, help=help_
+    )
+    return option(command)
 
 
 def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
@@ -102,10 +113,13 @@ def console_for(json_path: str | None) -> Console:
     """Return where tables go: standard error when standard output is for JSON."""
     from rich.console import Console
 
+    to_stderr = json_path == "-"
+    # FORCE_COLOR, as CI systems set it, asks for colours in a log, and not for progress bars.
+    interactive = None if os.isatty(2 if to_stderr else 1) else False
     # Names and messages are printed as they are, brackets and all.
-    console = Console(stderr=json_path == "-", markup=False, emoji=False, highlight=False)
-    console.width = max(console.width, _WIDTH)
-    return console
+    return Console(
+        stderr=to_stderr, markup=False, emoji=False, highlight=False, force_interactive=interactive
+    )
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearfw.cli.options import console_for, json_option, load_registry, plugin_options, write_json
+from clearfw.cli.options import (
+    console_for,
+    examples,
+    json_option,
+    load_registry,
+    plugin_options,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(epilog=examples("clearfw plugins", "clearfw plugins --plugins-dir . -p no:prefetchw"))
 @plugin_options
 @json_option
 def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | None) -> int:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearfw.cli.options import file
+from clearfw.cli.options import examples, file
 from clearfw.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "clearfw report bench.json check.json -o report.html",
+        "clearfw report *.json -o report.html --title 'Clearing huge pages' --open",
+    )
+)
 @click.argument(
     "runs",
     nargs=-1,

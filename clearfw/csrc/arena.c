@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 64
 #define BLOCK_PAGES (1u << MAX_PAGE_ORDER)
 
 static int hold_zone(struct arena *arena, enum clearfw_zone_type zone)
@@ -137,23 +136,13 @@ static void close_chunk(struct arena *arena, uint32_t chunk)
 		machine_alloc_raw(arena->machine, arena->chunks[chunk].zone, MAX_PAGE_ORDER);
 }
 
-static void touch_block(struct machine *machine, const struct page *page, unsigned int order, enum arena_touch touch)
-{
-	char *bytes = machine_page_bytes(machine, page);
-	size_t nbytes = machine_page_size(machine) << order;
-	size_t step = touch == TOUCH_ALL ? LINE : machine_page_size(machine);
-
-	for (size_t at = 0; at < nbytes; at += step)
-		*(volatile char *)(bytes + at) += 1;
-}
-
 static int alloc_block(struct machine *machine, const struct arena_pass *pass, struct page **page)
 {
 	int status = pass->order > MAX_PAGE_ORDER ? machine_alloc_contig(machine, pass->order, pass->gfp, page)
 						  : machine_alloc(machine, pass->order, pass->gfp, page);
 
-	if (!status && pass->touch != TOUCH_NONE)
-		touch_block(machine, *page, pass->order, pass->touch);
+	if (!status)
+		consumer_touch(machine, *page, pass->order, pass->touch);
 	return status;
 }
 

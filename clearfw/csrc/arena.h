@@ -7,11 +7,10 @@
 #ifndef CLEARFW_ARENA_H
 #define CLEARFW_ARENA_H
 
+#include "consumer.h"
 #include "page_alloc.h"
 
 #define GARBAGE 0x9e /* lib/test_meminit.c's, 7.3 */
-
-enum arena_touch { TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL };
 
 struct arena_chunk {
 	uint32_t pfn;
@@ -32,7 +31,7 @@ struct arena {
 struct arena_pass {
 	unsigned int order; /* above MAX_PAGE_ORDER: gigantic */
 	gfp_t gfp;
-	enum arena_touch touch; /* the consumer that uses each block at once: first line of each page, or every line */
+	enum consumer_touch touch;
 	bool hot;		/* the same block again and again */
 	int bulk;		/* order 0 only: pages per alloc_pages_bulk(), or 0 */
 	int threads;

@@ -6,14 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a */
-static uint32_t hash_of(const unsigned char *bytes, size_t nbytes)
+/* As FNV-1a, but of eight bytes at a time: every event asks for one. */
+static uint32_t hash_of(const char *bytes, size_t nbytes)
 {
-	uint32_t hash = 2166136261u;
+	uint64_t hash = nbytes, word;
 
-	for (size_t i = 0; i < nbytes; i++)
-		hash = (hash ^ bytes[i]) * 16777619u;
-	return hash;
+	for (; nbytes > sizeof(word); bytes += sizeof(word), nbytes -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, bytes, nbytes);
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return (uint32_t)(hash >> 32);
 }
 
 static int add(struct intern *intern, const void *bytes, size_t nbytes, uint32_t hash)

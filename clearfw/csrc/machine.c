@@ -212,7 +212,7 @@ static const char *blocks_are_valid(const struct machine *machine)
 	return NULL;
 }
 
-const char *machine_is_valid(struct machine *machine)
+static const char *all_is_valid(struct machine *machine)
 {
 	const char *wrong = blocks_are_valid(machine);
 
@@ -228,4 +228,15 @@ const char *machine_is_valid(struct machine *machine)
 			wrong = "a thread's kasan depth is not balanced";
 	}
 	return wrong ? wrong : vmalloc_is_valid(machine);
+}
+
+const char *machine_is_valid(struct machine *machine)
+{
+	const char *wrong;
+
+	/* A thread that was joined may still be giving its pages back. */
+	pthread_mutex_lock(&machine->lock);
+	wrong = all_is_valid(machine);
+	pthread_mutex_unlock(&machine->lock);
+	return wrong;
 }

@@ -65,6 +65,18 @@ void machine_split(struct page *page, unsigned int order)
 	}
 }
 
+struct page *machine_split_half(struct page *page, unsigned int order)
+{
+	struct page *upper = page + (1u << (order - 1));
+
+	if (page->flags & PG_compound)
+		destroy_compound_page(page, order);
+	page->order = upper->order = (uint8_t)(order - 1);
+	upper->flags |= PG_head;
+	upper->private = 0;
+	return upper;
+}
+
 struct page *machine_alloc_raw(struct machine *machine, enum clearfw_zone_type type, unsigned int order)
 {
 	struct zone *zone = &machine->zone[type];

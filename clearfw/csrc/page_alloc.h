@@ -24,6 +24,9 @@ int machine_free_bulk(struct machine *machine, struct page **pages, int nr);
 /* split_page(): the block becomes that many order-0 blocks. Not for __GFP_COMP. */
 void machine_split(struct page *page, unsigned int order);
 
+/* One step of it, and of a folio's split (__GFP_COMP): two blocks of the next order down. Returns the upper one. */
+struct page *machine_split_half(struct page *page, unsigned int order);
+
 /*
  * The free lists with no init point before or after: for the arena, which moves
  * memory in and out of use between measurements.

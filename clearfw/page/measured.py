@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from clearfw import pictures
 from clearfw.page import blocks
 from clearfw.page.blocks import Cell, Heading, Lead, Note, Table, number, words
@@ -13,7 +15,7 @@ from clearfw.report import ENOUGH_ROUNDS, KMAP_PRICE_NS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from clearfw.documents import Bench, Prediction, Replay, Row, Scene
+    from clearfw.documents import Bench, Prediction, Predictions, Replay, Row, Scene
     from clearfw.page.blocks import Block
 
 _COLD = "Cold blocks, left alone once cleared: --touch and --hot have other answers."
@@ -28,33 +30,46 @@ def bench(found: Bench, anchor: str) -> tuple[str, Iterable[Block]]:
 
 def replay(found: Replay, anchor: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw replay` measured."""
-    return "Replay", _replayed(found, anchor)
+    return f"Replay: {found.trace.path}", _replayed(found, anchor)
 
 
-def _replayed(found: Replay, prefix: str) -> Iterator[Block]:
-    yield from _lead(found.results)
-    yield from _throughput(Chart("", (), found.results), prefix)
-    if found.results:
-        yield _throughput_table(found.results)
-    if found.prediction:
-        yield _predictions(found.prediction)
-    yield from _latency([row for row in found.results if row.latency], prefix)
+def _replayed(found: Replay, anchor: str) -> Iterator[Block]:
+    if not found.trace.exact:
+        yield Note("The trace is not exact: events were lost, or may have been.", bad=True)
+    yield from _predictions(found.prediction)
+    yield from bench(found, anchor)[1]
+    by_order = [
+        attrs.evolve(row, order=one.order, latency=one)
+        for row in found.results
+        for one in row.latency_by_order
+    ]
+    yield from _latency(by_order, f"{anchor}-orders")
 
 
-def _predictions(predictions: Sequence[Prediction]) -> Table:
-    numbers = ("recorded s", "predicted s", "change")
+def _predictions(found: Predictions) -> Iterator[Block]:
+    if found.none_because:
+        yield Note(f"No prediction: {found.none_because}.")
+    if found.recorded and found.results:
+        yield _prediction_table(found.results)
+        said = f"Recorded: {found.recorded.system_s:.3f} s of system time"
+        yield Note(f"{said}, of it {found.recorded.clears_s:.3f} s of clears. A prediction: {found.formula}.")
+
+
+def _prediction_table(predictions: Iterable[Prediction]) -> Table:
+    numbers = ("clears s", "predicted s", "95 %", "change")
     rows = (
         (
             words(one.strategy),
             words(one.primitive),
-            number(one.recorded_s, f"{one.recorded_s:.3f}"),
+            number(one.clears_s, f"{one.clears_s:.3f}"),
             number(one.predicted_s, f"{one.predicted_s:.3f}"),
+            number(one.ci95[0], "{:.3f}\N{EN DASH}{:.3f}".format(*one.ci95)),
             number(one.change, f"{one.change:+.1%}"),
         )
         for one in predictions
     )
     return Table(
-        caption="System time of the recorded workload, and a prediction of it with each strategy",
+        caption="System time of the recorded workload, predicted with each strategy",
         columns=("strategy", "primitive", *numbers),
         numbers=frozenset(numbers),
         rows=tuple(rows),
@@ -156,11 +171,7 @@ def _measured(row: Row) -> tuple[Cell, ...]:
         return (number(0, "dirty", "fail"), *[number(0, "")] * 5)
     several = "*" if len(row.modes_gbps) > 1 else ""
     speed = number(row.gbps, f"{row.gbps:.2f}{several}")
-    return (speed, *_ratio(row), _of_roofline(row), *_counts(row))
-
-
-def _of_roofline(row: Row) -> Cell:
-    return number(0, "") if row.of_roofline is None else number(row.of_roofline, f"{row.of_roofline:.0%}")
+    return (speed, *_ratio(row), number(row.of_roofline, f"{row.of_roofline:.0%}"), *_counts(row))
 
 
 def _ratio(row: Row) -> tuple[Cell, Cell]:

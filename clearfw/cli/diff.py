@@ -1,0 +1,30 @@
+"""`clearfw diff`: two results held against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clearfw.cli.options import console_for, json_option, write_json
+
+_RESULT = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("old", type=_RESULT, metavar="OLD.json")
+@click.argument("new", type=_RESULT, metavar="NEW.json")
+@json_option
+def diff(old: Path, new: Path, json_path: str | None) -> int:
+    """Hold two results against each other.
+
+    They are of one kind, as --json wrote them. Exit status: 0 nothing is worse beyond its interval,
+    1 something is, 2 they cannot be compared.
+    """
+    from clearfw import comparison, comparison_report
+
+    found = comparison.compare(comparison.load(old), comparison.load(new))
+    console_for(json_path).print(comparison_report.diff(found))
+    if json_path:
+        write_json(json_path, comparison.to_json(found))
+    return 1 if found.worse else 0

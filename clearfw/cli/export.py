@@ -1,0 +1,44 @@
+"""`clearfw export`: a trace for other programs, or for keeping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clearfw.cli.options import console_for, file
+
+
+@click.command()
+@click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "output",
+    type=file,
+    required=True,
+    metavar="FILE.parquet|.trace",
+    help="Parquet for other programs, or a trace again, compressed for keeping.",
+)
+def export(trace: Path, output: str) -> int:
+    """Write a trace again, in another format.
+
+    FILE is whole, or not there.
+    """
+    from rich.progress import Progress
+
+    from clearfw import exports, traces
+
+    exports.check_format(Path(output))
+    given = traces.read(trace)
+    console = console_for(None)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("exporting", total=given.nevents)
+        exports.export(given, Path(output), lambda done: bar.update(task, completed=done))
+    if given.truncated:
+        console.print(
+            f"{trace} ends within a batch, or is damaged there: what followed is not exported", soft_wrap=True
+        )
+    console.print(
+        f"{given.nevents:,} events, {Path(output).stat().st_size:,} bytes in {output}", soft_wrap=True
+    )
+    return 0

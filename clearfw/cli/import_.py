@@ -1,0 +1,169 @@
+"""`clearfw import`: the text of ftrace, trace-cmd or perf, made a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from clearfw.cli import names
+from clearfw.cli.options import console_for, examples, file, json_option, write_json
+from clearfw.config import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from clearfw.text_file import Text
+    from clearfw.trace_text import Import
+
+_INTERRUPTED = 130  # 128 + SIGINT
+# Of names that the text is to blame for, however many they are.
+_SHOWN = 8
+
+
+def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
+    path = Path(text)
+    if text == "-" or (path.exists() and not path.is_file()):
+        msg = f"{text} is no regular file, and a trace is one: name a file"
+        raise click.BadParameter(msg)
+    return Path(file(text))
+
+
+def _switch(_context: click.Context, _option: click.Parameter, text: str | None) -> bool | None:
+    return None if text is None else text == "on"
+
+
+_ON_OFF = click.Choice(["on", "off"])
+
+
+@click.command(
+    "import",
+    epilog=examples(
+        "clearfw import trace.txt -o mine.trace",
+        "clearfw import perf.txt.xz -o mine.trace --init-on-alloc on",
+    ),
+)
+@click.argument("file", metavar="FILE", shell_complete=names.files)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="TRACE",
+    callback=_output,
+    shell_complete=names.files,
+    help="The trace to write.",
+)
+@click.option(
+    "--page-size",
+    type=click.Choice(["4K", "16K", "64K"]),
+    default="4K",
+    show_default=True,
+    help="Of the kernel that was traced.",
+)
+@click.option("--init-on-alloc", type=_ON_OFF, callback=_switch, help="Whether it was in force there.")
+@click.option("--init-on-free", type=_ON_OFF, callback=_switch, help="Likewise.")
+@json_option
+def import_(file: str, output: Path, page_size: str, json_path: str | None, **about: bool | None) -> int:
+    """Make a trace of the text of ftrace, trace-cmd or perf.
+
+    FILE may be compressed by xz or gzip; "-" is standard input; a directory has the raw pages of each
+    processor, cpuN.raw, with the format files of their kernel. Lines that cannot be read are counted, and
+    the first of them shown.
+    Exit status: 0 done, 1 done and the text tells of lost events, 2 cannot, 130 interrupted, with what was
+    read so far in the trace.
+    """
+    console = console_for(json_path)
+    found = _import(file, output, {"page_size": parse_size(page_size), **about}, console)
+    for line in _summary(found, output):
+        console.print(line, soft_wrap=True)
+    if json_path:
+        write_json(
+            json_path,
+            {"schema": "clearfw.import/1", "file": file, "trace": str(output), **attrs.asdict(found)},
+        )
+    if found.interrupted:
+        return _INTERRUPTED
+    return 1 if found.lost else 0
+
+
+def _import(name: str, output: Path, about: dict[str, Any], console: Console) -> Import:
+    from clearfw.text_file import opened
+
+    if name != "-" and Path(name).is_dir():
+        return _import_folder(Path(name), output, about)
+    with opened(name) as text:
+        return _import_text(text, output, about, console)
+
+
+def _import_folder(folder: Path, output: Path, about: dict[str, Any]) -> Import:
+    """Import what per_cpu/cpuN/trace_pipe_raw gave, saved with the format files of that kernel."""
+    import numpy as np
+
+    from clearfw.ftrace import import_folder
+    from clearfw.trace_text import Import
+    from clearfw.traces import NO_PFN, Kind, read
+
+    ending = import_folder(folder, output, about)
+    batches = read(output).batches
+    kinds = sum((np.bincount(batch.kind, minlength=len(Kind)) for batch in batches), np.zeros(len(Kind), int))
+    failed = sum(int((batch.pfn[batch.kind == Kind.ALLOC] == NO_PFN).sum()) for batch in batches)
+    return Import(
+        form="trace_pipe_raw",
+        events={kind.name.lower(): int(kinds[kind]) for kind in Kind},
+        failed=failed,
+        lines={
+            "all": 0,
+            "comments": 0,
+            "other_events": ending.other_events,
+            "losses": 0,
+            "bad": ending.bad_lines,
+        },
+        bad=(),
+        lost=ending.lost,
+        backwards=0,
+        unknown_gfp=ending.unknown_gfp,
+        interrupted=False,
+    )
+
+
+def _import_text(text: Text, output: Path, about: dict[str, Any], console: Console) -> Import:
+    from rich.progress import Progress
+
+    from clearfw.trace_text import import_text
+
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
+        task = bar.add_task("importing", total=text.nbytes)
+        return import_text(text, output, about, lambda nbytes: bar.update(task, completed=nbytes))
+
+
+def _summary(found: Import, output: Path) -> Iterator[str]:
+    """Yield lines that say what came of it."""
+    events, lines = found.events, found.lines
+    source = f"{lines['all']:,} lines of {found.form}" if lines["all"] else f"sub-buffers of {found.form}"
+    yield f"{output}: {sum(events.values()):,} events, from {source}"
+    yield f"  mm_page_alloc {events['alloc']:,}, of which {found.failed:,} failed"
+    yield f"  mm_page_free {events['free']:,}, mm_page_free_batched {events['free_batched']:,}"
+    yield f"  other events {lines['other_events']:,}, lost events {_lost(found)}"
+    if lines["bad"] and not found.bad:
+        yield f"  malformed sub-buffers {lines['bad']:,}"
+    if found.bad:
+        yield f"  bad lines {lines['bad']:,}{', of which the first' * (lines['bad'] > len(found.bad))}:"
+        yield from (f"    {bad}" for bad in found.bad)
+    if found.unknown_gfp:
+        more = len(found.unknown_gfp) - _SHOWN
+        shown = (*found.unknown_gfp[:_SHOWN], *([f"and {more} more"] * (more > 0)))
+        yield f"  gfp flags that have no name here, left out: {', '.join(shown)}"
+    if found.backwards:
+        yield f"  time went backwards {found.backwards:,} times in the text: the trace is sorted by it"
+    if found.interrupted:
+        yield "  interrupted: the trace has what was read so far"
+
+
+def _lost(found: Import) -> str:
+    if found.lost is None:
+        return "not known" + ": perf script --show-lost-events tells of some" * (found.form == "perf script")
+    return f"{found.lost:,}"

@@ -1,0 +1,177 @@
+"""`clearfw record`: a command's page allocations and frees, from the running kernel into a trace."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from clearfw.cli import names
+from clearfw.cli.options import examples, file, json_option, size, write_json
+from clearfw.config import format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from clearfw.recording import Plan, Recording
+    from clearfw.traces import Ending
+
+_INTERRUPTED = 130  # 128 + SIGINT
+_SMALLEST = 64 << 10
+# Seconds between two looks of the progress line: drawing takes time from the reader.
+_DRAW_S = 0.25
+
+
+def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
+    if text == "-":
+        msg = "standard output is the command's: name a file"
+        raise click.BadParameter(msg)
+    return Path(file(text))
+
+
+def _buffer(text: object) -> int:
+    nbytes = size(text)
+    if nbytes < _SMALLEST:
+        msg = f"{text} asked for, a buffer has {_SMALLEST >> 10}K at least"
+        raise click.BadParameter(msg)
+    return nbytes
+
+
+@click.command(
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples(
+        "clearfw record -o sort.trace -- sort big.txt",
+        "clearfw record -o boot.trace --all -- sleep 10",
+        "clearfw record -o rank.trace --workload pagerank --scale 20",
+    ),
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENT]...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="TRACE",
+    callback=_output,
+    shell_complete=names.files,
+    help="The trace to write.",
+)
+@click.option("--all", "whole_system", is_flag=True, help="Record the whole system while COMMAND runs.")
+@click.option(
+    "--buffer", type=_buffer, default="16M", show_default=True, metavar="SIZE", help="Of each processor."
+)
+@click.option(
+    "--workload", type=click.Choice(["pagerank", "graph500"]), help="Run this instead of a COMMAND."
+)
+@click.option("--scale", type=click.IntRange(1, 40), help="The workload's: 2^SCALE vertices.")
+@json_option
+def record(
+    command: tuple[str, ...],
+    output: Path,
+    whole_system: bool,
+    buffer: int,
+    workload: str | None,
+    scale: int | None,
+    json_path: str | None,
+) -> int:
+    """Record the page events of a command; needs root.
+
+    These are the page allocations and frees of COMMAND and its children, or of the whole system.
+    Exit status: 0 recorded, 1 recorded with events lost, 2 cannot, 130 interrupted, with what was recorded
+    kept. The command's own exit status is told, and kept in the trace.
+    """
+    from rich.console import Console
+
+    from clearfw import recording
+
+    if json_path == "-":
+        msg = "--json - asked for, standard output is the command's: name a file"
+        raise click.UsageError(msg)
+    run = _workload(workload, scale) if workload else command
+    if workload and command:
+        msg = f"--workload {workload} and the command {command[0]!r} asked for: leave one out"
+        raise click.UsageError(msg)
+    if scale and not workload:
+        msg = "--scale asked for without --workload, whose it is: add that"
+        raise click.UsageError(msg)
+    plan = recording.Plan(run, output, whole_system, buffer >> 10)
+    # Standard output is the command's.
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    done = _record(plan, console)
+    _tell(console, plan, done)
+    if json_path:
+        write_json(json_path, _document(plan, done))
+    if done.ending.interrupted:
+        return _INTERRUPTED
+    return 1 if done.ending.lost else 0
+
+
+def _workload(name: str, scale: int | None) -> tuple[str, ...]:
+    options = () if scale is None else ("--scale", str(scale))
+    return (sys.executable, "-m", "clearfw.graphs", name, *options)
+
+
+def _record(plan: Plan, console: Console) -> Recording:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from clearfw import recording
+
+    # No thread that draws: its allocations would be recorded with the whole system's.
+    columns = (SpinnerColumn(), TextColumn("recording: {task.description}"), TimeElapsedColumn())
+    hidden = not console.is_interactive
+    with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=hidden) as bar:
+        task = bar.add_task("0 events", total=None)
+        drawn = time.monotonic()
+
+        def progress(events: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > _DRAW_S:
+                bar.update(task, description=f"{events:,} events", refresh=True)
+                drawn = time.monotonic()
+
+        return recording.record(plan, progress)
+
+
+def _tell(console: Console, plan: Plan, done: Recording) -> None:
+    ending = done.ending
+    for name in done.removed:
+        console.print(f"removed {name}, the trace instance of a recorder that was killed")
+    console.print(f"{done.events:,} events in {ending.elapsed_s:.2f} s, {_times(ending)}: {plan.output}")
+    if ending.exit_status:
+        console.print(f"the command {_how(ending.exit_status)}")
+    if ending.interrupted:
+        console.print("interrupted: the trace has what was recorded until then")
+    if ending.unknown_gfp:
+        console.print(f"gfp flags unknown to clearfw, and left out: {', '.join(ending.unknown_gfp)}")
+    if ending.lost:
+        twice = format_size(2 * plan.buffer_kb << 10)
+        console.print(f"{ending.lost:,} events were lost: record again with --buffer {twice}")
+
+
+def _times(ending: Ending) -> str:
+    if ending.user_s is None or ending.system_s is None:
+        return "processor time not known"
+    return f"{ending.user_s:.2f} s user, {ending.system_s:.2f} s system ({ending.usage})"
+
+
+def _how(exit_status: int) -> str:
+    if exit_status < 0:
+        return f"was ended by signal {-exit_status} ({signal.strsignal(-exit_status)})"
+    return f"ended with status {exit_status}"
+
+
+def _document(plan: Plan, done: Recording) -> dict[str, Any]:
+    return {
+        "schema": "clearfw.record/1",
+        "trace": str(plan.output),
+        "command": list(plan.command),
+        "all": plan.whole_system,
+        "buffer": plan.buffer_kb << 10,
+        "events": done.events,
+        "origin": attrs.asdict(done.origin),
+        "ending": attrs.asdict(done.ending),
+    }

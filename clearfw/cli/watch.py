@@ -1,0 +1,83 @@
+"""`clearfw bench --watch`: a strategy checked and timed again on every save."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearfw import attempts, saves
+from clearfw.compiler import own_headers
+from clearfw.errors import ClearfwError, ConfigError
+from clearfw.strategies import elements, from_name, is_file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rich.console import Console
+
+    from clearfw.attempts import Attempt
+    from clearfw.measurement import Plan
+    from clearfw.strategies import Strategy
+
+_SIDE_BY_SIDE = 4
+
+
+def files(named: Sequence[str], known: Mapping[str, Strategy]) -> list[Path]:
+    """Return the files among the strategies that were NAMED.
+
+    Raises ConfigError where there is none, and UnknownStrategyError for a name that is none of the KNOWN.
+    """
+    found = []
+    for element in itertools.chain.from_iterable(map(elements, named)):
+        if is_file_name(element):
+            found.append(Path(element))
+        else:
+            from_name(element, known)
+    missing = next((path for path in found if not path.is_file()), None)
+    if missing or not found:
+        asked = f"--watch {missing}" if missing else "--watch"
+        msg = f"{asked} asked for, and there is no such file: name the .c or .py file that you edit"
+        raise ConfigError(msg)
+    return found
+
+
+def run(make: Callable[[], Plan], edited: Sequence[Path], console: Console) -> int:
+    """Check and time the plan that MAKE makes on every save of the EDITED files, until interrupted."""
+    names = ", ".join(map(str, edited))
+    console.print(f"watching {names}: every save is checked and timed; Ctrl-C ends it", soft_wrap=True)
+    kept: collections.deque[Attempt] = collections.deque(maxlen=_SIDE_BY_SIDE)
+    # To be interrupted is how it ends, and not a failure.
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            sources = list(_sources(edited))
+            seen = saves.stamp(sources)
+            _try(make, edited, console, kept)
+            saves.wait(sources, seen)
+    return 0
+
+
+def _sources(edited: Sequence[Path]) -> Iterator[Path]:
+    for path in edited:
+        yield path
+        with contextlib.suppress(ClearfwError):  # it is gone, for now
+            yield from own_headers(path)
+
+
+def _try(
+    make: Callable[[], Plan], edited: Sequence[Path], console: Console, kept: collections.deque[Attempt]
+) -> None:
+    gone = [str(path) for path in edited if not path.is_file()]
+    if gone:
+        console.print(f"{', '.join(gone)} is gone: waiting until it is back", soft_wrap=True)
+        return
+    wait = attempts.start(make, edited)
+    with console.status(f"checking and timing {', '.join(map(str, edited))}"):
+        attempt = wait()
+    # Not wrapped: a compiler points at columns.
+    console.print(attempts.summary(attempt), soft_wrap=True)
+    if attempt.rows:
+        kept.append(attempt)
+        console.print(attempts.table(kept))
