@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from clearfw.page.blocks import Block
 
 _COLD = "Cold blocks, left alone once cleared: --touch and --hot have other answers."
+_WARM = "Memory is used again as the workload does, and so is warm."
+_COLD_WORKLOADS = frozenset({"hugetlb", "orders", "vmalloc"})
 
 
 def bench(found: Bench, anchor: str) -> tuple[str, Iterable[Block]]:
@@ -121,7 +123,8 @@ def _how(found: Bench, scene: Scene) -> Iterator[Note]:
     config = found.config
     touched = [f"--touch {config.touch}"] * (config.touch != "none")
     how = [*touched, *["--hot"] * config.hot, *[f"{config.threads} threads"] * (config.threads > 1)]
-    measured = f"Measured with {', '.join(how)}." if how else _COLD
+    memory = _COLD if config.workload in _COLD_WORKLOADS else _WARM
+    measured = f"Measured with {', '.join(how)}." if how else memory
     yield Note(f"{scene.machine}, backing {scene.backing}, {scene.rounds} rounds. {measured}")
 
 
