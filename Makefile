@@ -1,14 +1,24 @@
-# make bench        the headline, in under two minutes with all that it installs
-# make test         all that must hold: lint, format, types, tests
-# make fuzz         what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
-# make check-arch   every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
-# make asv          every benchmark of the last commit once, as a test of them
+# make bench       the headline, in under two minutes with all that it installs
+# make test        all that must hold: lint, format, types, tests
+# make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
+# make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make asv         every benchmark of the last commit once, as a test of them
+# make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
+# make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
+# make history     add the commits since the last measured one to the history of MACHINE, at most STEPS of RANGE
+# make site        the documentation and the history, in build/site
 #
 # All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
 
 PYTHON ?= python3
 FUZZ_STEPS ?= 2000000
 FUZZ_SEED ?= $(shell date +%s)
+BASE ?= HEAD^
+# What repeats well enough for a history.
+BENCH ?= ^(counts|dispatch|imports)\.|^clear\.(ToBaseline|ToRoofline|Bulk)|^vmalloc\.ToBaseline|^alloc\.Pair
+MACHINE ?= reference
+RANGE ?= NEW
+STEPS ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -20,7 +30,7 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard clearfw/binding/*) \
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: bench test fuzz check-arch asv clean
+.PHONY: bench test fuzz check-arch asv compare counts history site clean
 
 bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
 	@$(BIN)/clearfw bench
@@ -46,12 +56,32 @@ asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null
 	$(BIN)/asv run --quick --dry-run --show-stderr 'HEAD^!'
 
+compare: $(VENV)/dev
+	$(BIN)/python benchmarks/compare.py '$(BASE)' HEAD '$(BENCH)'
+
+counts: $(VENV)/dev
+	$(BIN)/python -m benchmarks.gate --record
+
+# The last processor is the one that interrupts leave most alone.
+history: $(VENV)/dev
+	$(BIN)/asv machine --yes --machine $(MACHINE) > /dev/null
+	$(BIN)/asv run --machine $(MACHINE) --steps $(STEPS) --skip-existing-commits --show-stderr \
+		--cpu-affinity $$(($$(nproc --all) - 1)) --bench '$(BENCH)' $(RANGE)
+
+site: $(firstword $(wildcard $(VENV)/dev) $(VENV)/docs)
+	$(BIN)/python docs/site.py build/site
+
 clean:
 	rm -rf $(VENV) build .asv/env
 
 $(VENV)/cli: $(SOURCES) | $(BIN)/python
 	@echo "installing clearfw into $(VENV)"
 	@$(PIP) install '.[cli]'
+	@touch $@
+
+$(VENV)/docs: $(SOURCES) | $(BIN)/python
+	@echo "installing clearfw and what makes its site into $(VENV)"
+	@$(PIP) install '.[docs]'
 	@touch $@
 
 $(VENV)/dev: $(NATIVE) | $(BIN)/python

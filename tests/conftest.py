@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import hypothesis
 import pytest
 from commands import Command, Done
 
-from clearfw import kernel
+from clearfw import kernel, results
 from clearfw.cli import group
 from clearfw.hookspecs import hookimpl
 from clearfw.machine import Counters, Machine
@@ -153,6 +153,72 @@ def scene_run() -> Callable[..., SceneRun]:
         interrupted=False,
     )
     return lambda *results, **changes: attrs.evolve(one, results=results, **changes)
+
+
+def _bench_document(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> dict[str, Any]:
+    rows = [result(), result(strategy="per_page", ratio=Ratio(1.0, 1.0, 1.0, (1.0, 1.0)))]
+    environment = {"clearfw": "0.1.0", "cpu": "a processor", "plugins": {"batched": "0.1.0"}}
+    config = {"workload": "hugetlb", "touch": "none", "hot": False, "threads": 1}
+    return results.to_json([scene_run(*rows)], environment, config)
+
+
+@pytest.fixture
+def saved(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> dict[str, dict[str, Any]]:
+    """Make a document of each schema that a report can be made of, as the commands save them."""
+    bench = _bench_document(result, scene_run)
+    answer = {
+        "name": "zero_on_alloc",
+        "status": "FAIL",
+        "why": "post_alloc_hook() hands it out",
+        "evidence": {"message": "left byte 0 dirty", "pfn": 1},
+        "reproduce": "clearfw check batched --only zero_on_alloc",
+    }
+    checks = [answer, answer | {"name": "zero_on_free", "status": "pass", "evidence": None}]
+    way = {"way": "inline", "before": 100, "after": 140, "net": 40, "function_bytes": 0, "site_bytes": 8.5}
+    size = {"strategy": "batched", "against": "per_page", "arch": "arm", "config": "CONFIG_HIGHMEM=y"}
+    compiled = {"compiler": "gcc 12", "flags": "-O2", "sites": 4}
+    latency = {"order": 9, "count": 3, "total_ns": 9e5, "p50_ns": 2e5, "p99_ns": 3e5, "max_ns": 4e5}
+    prediction = {"strategy": "batched", "primitive": "stosb", "clears_s": 0.5, "predicted_s": 1.5}
+    order = {"order": 9, "allocs": 3, "frees": 2, "cleared": 3, "cleared_pages": 1536}
+    return {
+        "bench": bench,
+        "check": {
+            "schema": "clearfw.check/1",
+            "results": [{"strategy": "batched", "passed": False, "checks": checks}],
+        },
+        "info": {
+            "schema": "clearfw.info/1",
+            "trace": "a.trace",
+            "events": 5,
+            "exact": False,
+            "truncated": False,
+            "cleared_by": "init_on_alloc=1",
+            "orders": [order],
+            "origin": {"kernel": "7.3", "command": None},
+            "census": {"peak_pages": 1536},
+        },
+        "replay": {
+            **bench,
+            "schema": "clearfw.replay/1",
+            "results": [{**row, "order": None, "latency_by_order": [latency]} for row in bench["results"]],
+            "trace": {"path": "a.trace", "exact": False},
+            "mode": "alloc",
+            "prediction": {
+                "formula": "recorded - its clears + those of the strategy",
+                "recorded": {"system_s": 2.0, "clears_s": 1.0},
+                "none_because": None,
+                "results": [prediction | {"ci95": [1.4, 1.6], "change": -0.25}],
+            },
+        },
+        "size": {
+            "schema": "clearfw.size/1",
+            "results": [
+                size | compiled | {"ways": [way | {"symbols": [{"name": "f", "old": 0, "new": 40}]}]}
+            ],
+            "failed": [{"strategy": "mine", "arch": "s390x", "stderr": "error: no"}],
+            "missing": [{"arch": "arm64", "package": "gcc-aarch64-linux-gnu"}],
+        },
+    }
 
 
 @pytest.fixture

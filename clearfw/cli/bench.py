@@ -14,6 +14,7 @@ from clearfw.cli.measuring import (
     chosen_primitives,
     measured,
     pin,
+    save,
     stacks,
     survivors,
     tell_failed,
@@ -23,9 +24,9 @@ from clearfw.cli.options import (
     examples,
     json_option,
     load_registry,
+    picture,
     plugin_options,
     size,
-    write_json,
 )
 from clearfw.errors import ConfigError, nearest
 
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
+@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @plugin_options
 @json_option
@@ -109,6 +111,7 @@ def bench(
     primitive: tuple[str, ...],
     cpu: int | None,
     peers: bool,
+    plot: Path | None,
     watch: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
@@ -133,13 +136,13 @@ def bench(
     primitives = chosen_primitives(registry, primitive)
     make = functools.partial(_plan, registry, chosen, how, strategy, primitives, rounds, peers=peers)
     if watch:
-        return _watch(make, strategy, registry.strategies, json_path)
+        return _watch(make, strategy, registry.strategies, json_path, plot)
     plan = make()
     console = console_for(json_path)
     runs: list[SceneRun] = []
     interrupted = _measure(plan, console, runs)
-    if json_path:
-        write_json(json_path, results.to_json(runs, *about(registry, plan, pinned)))
+    if json_path or plot:
+        save(results.to_json(runs, *about(registry, plan, pinned)), json_path, plot)
     if interrupted:
         return INTERRUPTED
     return 1 if report.problems(runs) or any(run.skipped for run in runs if strategy) else 0
@@ -183,12 +186,16 @@ def _plan(
 
 
 def _watch(
-    make: Callable[[], Plan], named: Sequence[str], known: Mapping[str, Strategy], json_path: str | None
+    make: Callable[[], Plan],
+    named: Sequence[str],
+    known: Mapping[str, Strategy],
+    json_path: str | None,
+    plot: Path | None,
 ) -> int:
     from clearfw.cli import watch
 
-    if json_path:
-        msg = "--json asked for with --watch, which has no end: leave one out"
+    if json_path or plot:
+        msg = f"{'--json' if json_path else '--plot'} asked for with --watch, which has no end: leave one out"
         raise ConfigError(msg)
     return watch.run(make, watch.files(named, known), console_for(json_path))
 

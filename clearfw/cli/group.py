@@ -20,6 +20,7 @@ from clearfw.cli.new import new
 from clearfw.cli.plugins import plugins
 from clearfw.cli.record import record
 from clearfw.cli.replay import replay
+from clearfw.cli.report import report
 from clearfw.cli.size import size
 from clearfw.errors import ClearfwError
 
@@ -41,7 +42,21 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (bench, check, completion, diff, export, import_, info, new, plugins, record, replay, size):
+for _command in (
+    bench,
+    check,
+    completion,
+    diff,
+    export,
+    import_,
+    info,
+    new,
+    plugins,
+    record,
+    replay,
+    report,
+    size,
+):
     cli.add_command(_command)
 
 

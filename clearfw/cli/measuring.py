@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from clearfw.cli.options import write_json
 from clearfw.errors import ClearfwError, ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -144,3 +146,26 @@ def about(registry: Registry, plan: Plan, pinned: int | None) -> tuple[dict[str,
         **attrs.asdict(plan.options),
     }
     return environment.describe(registry, strategies.values()), config
+
+
+def save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> None:
+    """Write what was measured as JSON, and as a picture of its throughput."""
+    if json_path:
+        write_json(json_path, document)
+    if plot:
+        _plot(document, plot)
+
+
+def _plot(document: dict[str, Any], path: Path) -> None:
+    from clearfw import documents, pictures
+
+    found = documents.parse(document, "the result").content
+    charts = [
+        pictures.Chart(scene.scene, scene.rooflines, rows)
+        for scene in found.scenes
+        if (rows := found.ranked(scene))
+    ]
+    if not charts:
+        msg = f"--plot {path} asked for, no strategy has a figure: see why above"
+        raise ConfigError(msg)
+    pictures.throughput(charts).save(path)

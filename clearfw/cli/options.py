@@ -49,6 +49,19 @@ def examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", "\n".join(["\b", *(f"  {line}" for line in lines)])])
 
 
+def picture(text: str) -> Path:
+    """Return the path a picture goes to: checked before anything is measured."""
+    from clearfw.documents import check_extra
+    from clearfw.pictures import SUFFIXES
+
+    check_extra()
+    path = Path(file(text))
+    if path.suffix not in SUFFIXES:
+        msg = f"{path} is not a {' or '.join(SUFFIXES)} file: end its name in one of these"
+        raise click.BadParameter(msg)
+    return path
+
+
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -p and --plugins-dir."""
     command = click.option(

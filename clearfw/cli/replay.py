@@ -15,6 +15,7 @@ from clearfw.cli.measuring import (
     chosen_primitives,
     measured,
     pin,
+    save,
     stacks,
     survivors,
     tell_failed,
@@ -24,9 +25,9 @@ from clearfw.cli.options import (
     examples,
     json_option,
     load_registry,
+    picture,
     plugin_options,
     size,
-    write_json,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 @click.option("--allow-lost", is_flag=True, help="Replay although events are missing.")
 @click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
 @click.option("--seed", type=int, default=0, help="Of the order of samples.")
+@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @plugin_options
 @json_option
 def replay(
@@ -104,6 +106,7 @@ def replay(
     system_time: float | None,
     allow_lost: bool,
     cpu: int | None,
+    plot: Path | None,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -144,8 +147,8 @@ def replay(
     found = _Found(workload, plan, run, dry)
     found.predict(registry, console)
     found.show(console)
-    if json_path:
-        write_json(json_path, found.document(registry, pinned))
+    if json_path or plot:
+        save(found.document(registry, pinned), json_path, plot)
     if run.interrupted:
         return INTERRUPTED
     return 1 if found.wanting(strategy) else 0

@@ -1,0 +1,58 @@
+"""`clearfw report`: saved results as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clearfw.cli.options import examples, file
+from clearfw.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command(
+    epilog=examples(
+        "clearfw report bench.json check.json -o report.html",
+        "clearfw report *.json -o report.html --title 'Clearing huge pages' --open",
+    )
+)
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    metavar="RUN.json...",
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+)
+@click.option(
+    "-o", "--output", type=file, required=True, metavar="FILE", help='The page; "-": standard output.'
+)
+@click.option("--title", default="clearfw report", show_default=True, help="Its heading.")
+@click.option("--open", "show", is_flag=True, help="Show it in a browser.")
+def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
+    """Make one page of HTML of what commands wrote with --json.
+
+    The page needs no network and no other file: pictures, tables that can be sorted, and what each run was
+    measured on.
+    """
+    import webbrowser
+
+    from clearfw.documents import check_extra, read
+    from clearfw.page import page
+
+    if show and output == "-":
+        msg = "--open asked for with -o -, which leaves no file to open: name a file"
+        raise click.UsageError(msg)
+    check_extra()
+    text = page([read(path) for path in runs], title)
+    if output == "-":
+        click.echo(text)
+        return 0
+    Path(output).write_text(text, encoding="utf-8")
+    if show and not webbrowser.open(Path(output).resolve().as_uri()):
+        msg = f"{output} is written, and no browser was found to open it: open it in one of yours"
+        raise UnsupportedError(msg)
+    return 0
