@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from clearfw.cli.options import console_for, json_option, write_json
+from clearfw.cli.options import console_for, examples, json_option, write_json
 
 _RESULT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(epilog=examples("clearfw diff before.json after.json"))
 @click.argument("old", type=_RESULT, metavar="OLD.json")
 @click.argument("new", type=_RESULT, metavar="NEW.json")
 @json_option

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from clearfw.cli.options import console_for, file
+from clearfw.cli.options import console_for, examples, file
 
 
-@click.command()
+@click.command(
+    epilog=examples("clearfw export sort.trace -o sort.parquet", "clearfw export sort.trace -o small.trace")
+)
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o",
@@ -31,7 +33,7 @@ def export(trace: Path, output: str) -> int:
     exports.check_format(Path(output))
     given = traces.read(trace)
     console = console_for(None)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task("exporting", total=given.nevents)
         exports.export(given, Path(output), lambda done: bar.update(task, completed=done))
     if given.truncated:

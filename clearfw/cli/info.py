@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from clearfw.cli.options import console_for, file, json_option, write_json
+from clearfw.cli.options import console_for, examples, file, json_option, write_json
 
 _PICTURES = (".png", ".svg")
 
@@ -19,7 +19,7 @@ def _picture(text: str) -> str:
     return file(text)
 
 
-@click.command()
+@click.command(epilog=examples("clearfw info sort.trace", "clearfw info sort.trace --plot sort.png"))
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--plot", type=_picture, metavar="FILE.png|.svg", help="Draw what is cleared, and live pages.")
 @json_option

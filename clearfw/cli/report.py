@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples(
         "clearfw report bench.json check.json -o report.html",
-        "clearfw report *.json -o report.html --title 'Clearing huge pages' --open",
+        "clearfw report bench.json size.json -o report.html --open",
     )
 )
 @click.argument(
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 @click.option("--title", default="clearfw report", show_default=True, help="Its heading.")
 @click.option("--open", "show", is_flag=True, help="Show it in a browser.")
 def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
-    """Make one page of HTML of what commands wrote with --json.
+    """Make one page of HTML of saved results.
 
-    The page needs no network and no other file: pictures, tables that can be sorted, and what each run was
-    measured on.
+    These are what commands wrote with --json. The page needs no network and no other file: pictures, tables
+    that can be sorted, and what each run was measured on.
     """
     import webbrowser
 
