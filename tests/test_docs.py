@@ -295,7 +295,10 @@ def documented_keys(schema: str) -> set[str]:
     ("schema", "command"),
     [
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
-        ("clearfw.replay/1", f"replay {TRACES}/thp.trace --strategy batched --rounds 2 --system-time 9"),
+        (
+            "clearfw.replay/1",
+            f"replay {TRACES}/thp.trace --strategy highmem_fallback --rounds 2 --system-time 9",
+        ),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
         ("clearfw.diff/1", "diff info.json info.json"),
         ("clearfw.info/1", "info made.trace"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "runs",
     nargs=-1,
     required=True,
-    metavar="RUN.json...",
+    metavar="RUN.json [RUN.json]...",
     type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
 )
 @click.option(
