@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,8 @@ def main(base: str, head: str, bench: str = "") -> int:
     asv = [sys.executable, "-m", "asv", "--config", str(config)]
     subprocess.run([*asv, "machine", "--yes", "--machine", MACHINE], check=False, stdout=subprocess.DEVNULL)
     chosen = ("--bench", bench) if bench else ()
-    command = [*asv, "continuous", "--machine", MACHINE, *SAMPLES, *chosen, *commits]
+    pinned = ("--cpu-affinity", str(max(os.sched_getaffinity(0))))
+    command = [*asv, "continuous", "--machine", MACHINE, *SAMPLES, *pinned, *chosen, *commits]
     status = subprocess.run(command, check=False).returncode
     return _end(*verdict(status, *(set(_measured(commit)) for commit in commits)))
 
