@@ -52,10 +52,10 @@ _ODDITIES = {
 def trace_text(trace: Trace, census: Census, dry: DryRun) -> RenderableType:
     """Return what was replayed, and what of it has no counterpart in a machine."""
     origin = trace.origin
-    kernel = origin.kernel or "a kernel unnamed"
+    kernel = f"Linux {origin.kernel}" if origin.kernel else "an unnamed kernel"
     what = " ".join(origin.command) if origin.command else "the whole system"
     lines = [
-        f"{trace.path}: {census.events:,} events of Linux {kernel}: {what}",
+        f"{trace.path}: {census.events:,} events of {kernel}: {what}",
         f"{census.allocs:,} allocations and {census.frees:,} frees, {census.peak_pages:,} pages live at most",
         f"replayed with no clearing: {dry.events_per_s / 1e6:.0f} M events/s",
     ]
@@ -70,7 +70,10 @@ def trace_text(trace: Trace, census: Census, dry: DryRun) -> RenderableType:
 def scene(run: SceneRun) -> RenderableType:
     """Return the tables of a replay's results, and what must be known to read them."""
     parts: list[RenderableType] = [Text(heading(run), style="bold"), *_amounts(run), _clears(run)]
-    timed = [result for result in ranked(run, None) if result.latency_by_order]
+    timed = sorted(
+        (result for result in run.results if result.latency_by_order),
+        key=lambda result: (result.strategy, result.primitive),
+    )
     if timed:
         parts += [Text("Milliseconds by order, in a run with a clock reading around each:"), _by_order(timed)]
     parts += [Text(note, style="dim") for note in notes(run)]

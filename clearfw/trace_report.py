@@ -132,7 +132,7 @@ def _flags(figures: TraceInfo) -> Table:
         table.add_row(f"{count:,}", share(count, allocs), gfp.show(flags).replace("|", " | "))
     others = sum(count for _, count in rows[_GFP_ROWS:])
     if others:
-        table.add_row(f"{others:,}", share(others, allocs), f"{len(rows) - _GFP_ROWS} other combinations")
+        table.add_row(f"{others:,}", share(others, allocs), f"{len(rows) - _GFP_ROWS} more")
     table.add_section()
     table.add_row(
         f"{figures.zero_allocs:,}", share(figures.zero_allocs, allocs), f"with {gfp.show(Gfp.ZERO)}"
