@@ -15,7 +15,7 @@ FUZZ_STEPS ?= 2000000
 FUZZ_SEED ?= $(shell date +%s)
 BASE ?= HEAD^
 # What repeats well enough for a history.
-BENCH ?= ^(counts|dispatch|imports)\.|^clear\.(ToBaseline|ToRoofline|Bulk)|^vmalloc\.ToBaseline|^alloc\.Pair
+BENCH ?= ^(counts|dispatch|imports)\.|^sizes\.CodeBytes|^clear\.(ToBaseline|ToRoofline|Bulk)|^vmalloc\.ToBaseline|^alloc\.Pair
 MACHINE ?= reference
 RANGE ?= NEW
 STEPS ?= 8

@@ -50,6 +50,11 @@ class CodeBytes:
             config = sizes.parse_config(CONFIG)
             self.size = sizes.size(parse_stack(stack, known), old, KNOWN[arch], config)
 
+    @property
+    def made_with(self) -> str:
+        """The compiler: with another, all is different."""
+        return self.size.compiler
+
     def track_inline(self, arch: str, stack: str) -> int:  # noqa: ARG002
         """The unit, with the clear inline in its callers."""
         return self.size.way("inline").bloat.after
