@@ -174,11 +174,17 @@ class Check:
 
 @attrs.frozen
 class Verdict:
-    """All answers about one strategy."""
+    """All answers about one strategy; `arch` is where they were asked for, None on the computer itself."""
 
     strategy: str
     passed: bool
     checks: tuple[Check, ...]
+    arch: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The strategy, and where it was asked."""
+        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
 
 
 @attrs.frozen

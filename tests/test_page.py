@@ -200,3 +200,15 @@ def test_strategies_of_one_name_have_a_column_each(every: list[Document]) -> Non
     twice = attrs.evolve(document, content=attrs.evolve(document.content, results=(verdict, verdict)))
 
     assert "batched (2)" in "".join(Tags(page([twice], "Two")).words)
+
+
+def test_a_strategy_on_another_architecture_is_a_column_that_says_so(every: list[Document]) -> None:
+    """What was asked there stands beside what was asked here."""
+    (document,) = (one for one in every if one.schema == "clearfw.check/1")
+    here = document.content.results[0]
+    there = attrs.evolve(here, arch="s390x")
+    both = attrs.evolve(document, content=attrs.evolve(document.content, results=(here, there)))
+    shown = "".join(Tags(page([both], "Both")).words)
+
+    assert "batched on s390x" in shown
+    assert "batched (2)" not in shown

@@ -17,7 +17,7 @@ _STATUS_STYLES = {"pass": "good", "FAIL": "fail"}
 
 def checks(found: Checks, _: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw check` found."""
-    failed = [verdict.strategy for verdict in found.results if not verdict.passed]
+    failed = [verdict.label for verdict in found.results if not verdict.passed]
     shown: list[Block] = [_matrix(found)]
     if failed:
         shown = [Note(f"Found wanting: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
@@ -32,7 +32,7 @@ def _matrix(found: Checks) -> Table:
         (words(name), *(_status(one[name].status) if name in one else words("") for one in asked))
         for name in names
     )
-    strategies = _distinct(verdict.strategy for verdict in found.results)
+    strategies = _distinct(verdict.label for verdict in found.results)
     return Table(caption="What a review asks", columns=("check", *strategies), rows=tuple(rows))
 
 
@@ -53,7 +53,7 @@ def _status(status: str) -> Cell:
 def _failures(found: Checks) -> Table:
     rows = (
         (
-            words(verdict.strategy),
+            words(verdict.label),
             words(check.name, "fail"),
             words(str((check.evidence or {}).get("message", "")), "long"),
             words(check.why, "long"),
