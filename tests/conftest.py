@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import subprocess
+import sys
+import sysconfig
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,9 +27,10 @@ from clearfw.strategies import NativeStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from clearfw._core import PageRange, VmallocRange
+
+ROOT = Path(__file__).parent.parent
 
 # The same examples in every run: a failure on one computer is a failure on all.
 hypothesis.settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
@@ -238,3 +244,22 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
     yield run
     signal.signal(signal.SIGPIPE, broken_pipe)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built out of the tree: once, for all workers of a run."""
+    directory = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        directory = directory.parent
+    # cmake and ninja may be this environment's own, whether or not it was activated.
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    build = f"--config-settings=build-dir={directory / 'build'}"
+    with (directory / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(directory.glob("*.whl")):
+            command = [*pip, build, "-w", str(directory), str(ROOT)]
+            subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, check=True)
+    (built,) = directory.glob("*.whl")
+    return built

@@ -300,7 +300,7 @@ def documented_keys(schema: str) -> set[str]:
         ("clearfw.bench/1", "bench batched highmem_fallback --workload orders --memory 64M --rounds 2"),
         (
             "clearfw.replay/1",
-            f"replay {TRACES}/thp.trace --strategy highmem_fallback --rounds 2 --system-time 9",
+            f"replay {TRACES}/pagerank.trace --strategy highmem_fallback --rounds 2",
         ),
         ("clearfw.check/1", "check batched --only vmalloc_whole"),
         ("clearfw.diff/1", "diff info.json info.json"),

@@ -59,19 +59,6 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, out of the tree."""
-    directory = tmp_path_factory.mktemp("wheel")
-    # cmake and ninja may be this environment's own, whether or not it was activated.
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    build = f"--config-settings=build-dir={directory / 'build'}"
-    run(*pip, build, "-w", directory, ROOT, **os.environ | {"PATH": path})
-    (built,) = directory.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
 def members(wheel: Path) -> set[str]:
     """Return the wheel's files."""
     return set(zipfile.ZipFile(wheel).namelist())

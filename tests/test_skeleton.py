@@ -38,16 +38,12 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands of a fresh environment with clearfw's wheel, and this one's packages for dependencies."""
     directory = tmp_path_factory.mktemp("fresh")
-    wheel = ("wheel", "--no-deps", "--no-build-isolation", "-C", f"build-dir={directory / 'build'}")
-    tools = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
-    run(sys.executable, *PIP, *wheel, "-w", directory, ROOT, cwd=directory, PATH=tools)
     run(sys.executable, "-m", "venv", directory / "venv", cwd=directory)
-    (built,) = directory.glob("*.whl")
     python = directory / "venv" / "bin" / "python"
-    run(python, *PIP, "install", "--no-index", "--no-deps", built, cwd=directory)
+    run(python, *PIP, "install", "--no-index", "--no-deps", wheel, cwd=directory)
     (site,) = (directory / "venv" / "lib").glob("python3*/site-packages")
     # A directory named by a .pth file comes last, and no .pth file of its own is read: no editable clearfw.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
