@@ -248,18 +248,17 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built out of the tree: once, for all workers of a run."""
+    """The wheel, built once for all workers of a run, from what the tree's own build has compiled."""
     directory = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         directory = directory.parent
     # cmake and ninja may be this environment's own, whether or not it was activated.
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    build = f"--config-settings=build-dir={directory / 'build'}"
     with (directory / "wheel.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not list(directory.glob("*.whl")):
-            command = [*pip, build, "-w", str(directory), str(ROOT)]
+            command = [*pip, "-w", str(directory), str(ROOT)]
             subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, check=True)
     (built,) = directory.glob("*.whl")
     return built

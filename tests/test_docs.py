@@ -39,7 +39,7 @@ TRACES = ROOT / "tests" / "data" / "traces"
 PROGRAMS = ("clearfw", "pytest")
 # For commands that do not say: enough to see that they work, where the page shows what a whole run gives.
 FAST = {
-    "bench": {"--memory": ["128M"], "--rounds": ["2"]},
+    "bench": {"--memory": ["64M"], "--rounds": ["2"]},
     "replay": {"--rounds": ["2"]},
     "check": {"--only": ["zero_on_alloc", "kasan_generic_quiet"]},
 }
