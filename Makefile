@@ -11,6 +11,8 @@
 # All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
 
 PYTHON ?= python3
+# Tests wait now and then, for a child or the disk.
+WORKERS ?= $(shell expr $$(nproc) + $$(nproc) / 2)
 FUZZ_STEPS ?= 2000000
 FUZZ_SEED ?= $(shell date +%s)
 BASE ?= HEAD^
@@ -39,7 +41,7 @@ test: $(VENV)/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS)
 
 fuzz: export PATH := $(abspath $(BIN)):$(PATH)
 fuzz: $(VENV)/dev
@@ -50,7 +52,7 @@ fuzz: $(VENV)/dev
 		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py tests/test_trace_text*.py
 
 check-arch: $(VENV)/dev
-	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n auto -rs tests/test_emulated.py
+	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/test_emulated.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null
