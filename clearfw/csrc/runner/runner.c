@@ -12,6 +12,7 @@
 #include "lent.h"
 #include "litmus.h"
 #include "primitive.h"
+#include "session.h"
 #include "witness.h"
 
 #include <dlfcn.h>
@@ -25,44 +26,6 @@
 
 static struct machine *machine;
 static const struct clearfw_strategy *strategy;
-
-struct session {
-	FILE *in, *out;
-	char *next; /* the rest of the request */
-};
-
-/* Numbers of a request, of a reply, and the two kinds of reply. */
-
-static uint64_t take(struct session *session)
-{
-	return strtoull(session->next, &session->next, 0);
-}
-
-static char *take_word(struct session *session)
-{
-	char *word = session->next + strspn(session->next, " ");
-
-	session->next = word + strcspn(word, " \n");
-	if (*session->next)
-		*session->next++ = '\0';
-	return word;
-}
-
-static void say(struct session *session, uint64_t number)
-{
-	fprintf(session->out, " %" PRIu64, number);
-}
-
-static void done(struct session *session)
-{
-	fputs("ok", session->out);
-}
-
-static void refuse(struct session *session, const struct clearfw_error *error)
-{
-	fprintf(session->out, "error %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s", error->code,
-		error->sys_errno, error->pfn, error->wanted, error->found, error->zone, error->detail);
-}
 
 /* Says how a call of the core ended; whether it ended well. */
 static bool ended_well(struct session *session, int status)
