@@ -34,7 +34,7 @@ static bool ended_well(struct session *session, int status)
 		done(session);
 		return true;
 	}
-	refuse(session, &this_cpu(machine)->error);
+	say_error(session, &this_cpu(machine)->error);
 	return false;
 }
 
@@ -111,7 +111,7 @@ static void do_boot(struct session *session)
 	primitive = primitive_by_name(take_word(session));
 	machine = machine_create(&config, &error);
 	if (!machine) {
-		refuse(session, &error);
+		say_error(session, &error);
 		return;
 	}
 	if (primitive)
@@ -343,7 +343,7 @@ static void do_populate(struct session *session)
 	struct clearfw_error error = { 0 };
 
 	if (memory_populate(&machine->memory, machine->config.backing, &error))
-		refuse(session, &error);
+		say_error(session, &error);
 	else
 		done(session);
 }
@@ -361,7 +361,7 @@ static void do_fragment(struct session *session)
 	static struct arena arena;
 
 	if (arena_init(&arena, machine, (size_t)take(session), &error)) {
-		refuse(session, &error);
+		say_error(session, &error);
 		return;
 	}
 	arena_fragment(&arena, take(session));

@@ -17,6 +17,6 @@ uint64_t take(struct session *session);
 char *take_word(struct session *session);
 void say(struct session *session, uint64_t number);
 void done(struct session *session);
-void refuse(struct session *session, const struct clearfw_error *error);
+void say_error(struct session *session, const struct clearfw_error *error);
 
 #endif
