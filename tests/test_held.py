@@ -16,6 +16,9 @@ from clearfw import _core, held
 from clearfw.errors import CommandError, SystemCallError
 from clearfw.held import Held
 
+# 32 and 33 are the C library's own: no program can set them, and some are started with these ignored.
+LIBC_SIGNALS = 1 << 31 | 1 << 32
+
 
 def wait(command: Held) -> int | None:
     """Wait for its end, and return its exit status."""
@@ -80,7 +83,7 @@ def test_signals_and_files_are_as_a_shell_would_have_them(tmp_path: Path) -> Non
     signals, files = output.read_text().split()[1:6:2], output.read_text().split()[6:]
     subprocess.run(command, check=True, close_fds=False)
 
-    assert [int(mask, 16) for mask in signals] == [0, 0, 0]
+    assert [int(mask, 16) & ~LIBC_SIGNALS for mask in signals] == [0, 0, 0]
     assert files == output.read_text().split()[6:]
 
 

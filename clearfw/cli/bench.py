@@ -9,10 +9,10 @@ import click
 
 from clearfw.cli import names
 from clearfw.cli.measuring import (
-    INTERRUPTED,
     about,
     chosen_primitives,
     measured,
+    measuring_options,
     pin,
     save,
     stacks,
@@ -20,6 +20,7 @@ from clearfw.cli.measuring import (
     tell_failed,
 )
 from clearfw.cli.options import (
+    INTERRUPTED,
     console_for,
     examples,
     json_option,
@@ -60,12 +61,6 @@ if TYPE_CHECKING:
     help="hugetlb (default), orders, churn or vmalloc.",
 )
 @click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
-@click.option(
-    "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row."
-)
-@click.option(
-    "--touch", type=click.Choice(["none", "first", "all"]), default="none", help="Use a block once cleared."
-)
 @click.option("--hot", is_flag=True, help="Clear the same block again and again.")
 @click.option(
     "--init-on-alloc",
@@ -75,33 +70,12 @@ if TYPE_CHECKING:
     help="Time the clear on allocation (default).",
 )
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
-@click.option("--highmem", type=size, default=0, help="How much of it is in ZONE_HIGHMEM.")
-@click.option(
-    "--kasan",
-    type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]),
-    default="off",
-    help="The KASAN mode that is modelled.",
-)
-@click.option(
-    "--backing",
-    type=click.Choice(["auto", "hugetlb", "thp", "base"]),
-    default="auto",
-    help="The host's pages.",
-)
 @click.option("--page-size", type=size, default=4096, help="4K (default), 16K or 64K.")
-@click.option(
-    "--primitive",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=names.primitives,
-    help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
-)
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
-@click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
-@click.option("--seed", type=int, default=0, help="Of the order of samples, and of the churn.")
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
 @click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
+@measuring_options
 @plugin_options
 @json_option
 def bench(

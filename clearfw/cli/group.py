@@ -17,6 +17,7 @@ from clearfw.cli.export import export
 from clearfw.cli.import_ import import_
 from clearfw.cli.info import info
 from clearfw.cli.new import new
+from clearfw.cli.options import INTERRUPTED
 from clearfw.cli.plugins import plugins
 from clearfw.cli.record import record
 from clearfw.cli.replay import replay
@@ -26,8 +27,6 @@ from clearfw.errors import ClearfwError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 128 + signal.SIGINT
 
 
 @click.group(

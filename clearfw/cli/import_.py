@@ -9,7 +9,7 @@ import attrs
 import click
 
 from clearfw.cli import names
-from clearfw.cli.options import console_for, examples, file, json_option, write_json
+from clearfw.cli.options import INTERRUPTED, console_for, examples, file, json_option, write_json
 from clearfw.config import parse_size
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from clearfw.text_file import Text
     from clearfw.trace_text import Import
 
-_INTERRUPTED = 130  # 128 + SIGINT
 # Of names that the text is to blame for, however many they are.
 _SHOWN = 8
 
@@ -86,7 +85,7 @@ def import_(file: str, output: Path, page_size: str, json_path: str | None, **ab
             {"schema": "clearfw.import/1", "file": file, "trace": str(output), **attrs.asdict(found)},
         )
     if found.interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if found.lost else 0
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from clearfw.cli.options import write_json
+from clearfw.cli import names
+from clearfw.cli.options import size, write_json
 from clearfw.errors import ClearfwError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -24,7 +25,46 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.workloads import Options, Workload
 
-INTERRUPTED = 130  # 128 + SIGINT
+_OPTIONS = (
+    click.option(
+        "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row."
+    ),
+    click.option("--highmem", type=size, default=0, help="How much of it is in ZONE_HIGHMEM."),
+    click.option(
+        "--kasan",
+        type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]),
+        default="off",
+        help="The KASAN mode that is modelled.",
+    ),
+    click.option(
+        "--backing",
+        type=click.Choice(["auto", "hugetlb", "thp", "base"]),
+        default="auto",
+        help="The host's pages.",
+    ),
+    click.option(
+        "--touch",
+        type=click.Choice(["none", "first", "all"]),
+        default="none",
+        help="Use a block once cleared.",
+    ),
+    click.option(
+        "--primitive",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=names.primitives,
+        help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
+    ),
+    click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]"),
+    click.option("--seed", type=int, default=0, help="Of the order of samples, and of what is generated."),
+)
+
+
+def measuring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every measurement: its machine, its rounds, and what consumes a block."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def tell_failed(registry: Registry) -> None:
@@ -54,11 +94,11 @@ def chosen_primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
     """Return the primitives asked for: each is known, and this CPU has it."""
     from clearfw import primitives
 
-    names = (
+    wanted = (
         name if name == "best" else primitives.load(name, registry.primitives)
         for name in asked or ("kernel", "best")
     )
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(wanted))
 
 
 def stacks(

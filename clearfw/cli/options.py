@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from clearfw.registry import Registry
+
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def size(text: object) -> int:

@@ -12,7 +12,7 @@ import attrs
 import click
 
 from clearfw.cli import names
-from clearfw.cli.options import examples, file, json_option, size, write_json
+from clearfw.cli.options import INTERRUPTED, examples, file, json_option, size, write_json
 from clearfw.config import format_size
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from clearfw.recording import Plan, Recording
     from clearfw.traces import Ending
 
-_INTERRUPTED = 130  # 128 + SIGINT
 _SMALLEST = 64 << 10
 # Seconds between two looks of the progress line: drawing takes time from the reader.
 _DRAW_S = 0.25
@@ -106,7 +105,7 @@ def record(
     if json_path:
         write_json(json_path, _document(plan, done))
     if done.ending.interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if done.ending.lost else 0
 
 

@@ -10,10 +10,10 @@ import click
 
 from clearfw.cli import names
 from clearfw.cli.measuring import (
-    INTERRUPTED,
     about,
     chosen_primitives,
     measured,
+    measuring_options,
     pin,
     save,
     stacks,
@@ -21,6 +21,7 @@ from clearfw.cli.measuring import (
     tell_failed,
 )
 from clearfw.cli.options import (
+    INTERRUPTED,
     console_for,
     examples,
     json_option,
@@ -62,39 +63,12 @@ if TYPE_CHECKING:
 @click.option("--init-on-free", "mode", flag_value="free", help="Clear on free.")
 @click.option("--as-recorded", "mode", flag_value="recorded", help="Clear what the recording kernel did.")
 @click.option(
-    "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Replays of each row."
-)
-@click.option(
     "--memory", type=size, default=0, help="Size of the machine.  [default: what was live, and more]"
-)
-@click.option("--highmem", type=size, default=0, help="How much of it is in ZONE_HIGHMEM.")
-@click.option(
-    "--kasan",
-    type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]),
-    default="off",
-    help="The KASAN mode that is modelled.",
-)
-@click.option(
-    "--backing",
-    type=click.Choice(["auto", "hugetlb", "thp", "base"]),
-    default="auto",
-    help="The host's pages.",
-)
-@click.option(
-    "--touch", type=click.Choice(["none", "first", "all"]), default="none", help="Use a block once cleared."
-)
-@click.option(
-    "--primitive",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=names.primitives,
-    help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
 )
 @click.option("--system-time", type=click.FloatRange(min=0), help="The recorded program's, in seconds.")
 @click.option("--allow-lost", is_flag=True, help="Replay although events are missing.")
-@click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]")
-@click.option("--seed", type=int, default=0, help="Of the order of samples.")
 @click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
+@measuring_options
 @plugin_options
 @json_option
 def replay(

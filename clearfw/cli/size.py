@@ -10,6 +10,7 @@ import click
 
 from clearfw.cli import names
 from clearfw.cli.options import (
+    INTERRUPTED,
     console_for,
     examples,
     json_option,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
 
     Stack: TypeAlias = "tuple[Strategy, ...]"
-
-_INTERRUPTED = 130  # 128 + SIGINT
 
 
 @click.command(
@@ -116,7 +115,7 @@ def size(
     if json_path:
         write_json(json_path, size_report.to_json(found))
     if interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if found.failed else 0
 
 
