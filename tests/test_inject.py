@@ -331,14 +331,14 @@ def test_any_request_may_be_refused(cmdline: str, scenario: Scenario, where: str
 
 
 BOOTS = [
-    "memory=64M backing=base",
-    "memory=64M backing=thp highmem=32M kmap=strict init_on_alloc=1",
-    "memory=64M backing=auto init_on_free=1",
-    "memory=64M backing=thp kasan=generic page_poison=1",
-    "memory=64M backing=base kasan=sw_tags highmem=16M",
-    "memory=64M backing=base kasan=hw_tags record_events=1",
-    "memory=64M backing=base page_size=64K highmem=32M kmap=strict",
-    "memory=64M alias=16M backing=base",
+    "memory=16M backing=base",
+    "memory=16M backing=thp highmem=8M kmap=strict init_on_alloc=1",
+    "memory=16M backing=auto init_on_free=1",
+    "memory=16M backing=thp kasan=generic page_poison=1",
+    "memory=16M backing=base kasan=sw_tags highmem=8M",
+    "memory=16M backing=base kasan=hw_tags record_events=1",
+    "memory=16M backing=base page_size=64K highmem=8M kmap=strict",
+    "memory=16M alias=8M backing=base",
 ]
 # Advice, and for backing=auto everything about hugetlb, has another way.
 TOLERATED = {"base": 1, "thp": 1, "auto": 4}
