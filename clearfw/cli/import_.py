@@ -9,7 +9,15 @@ import attrs
 import click
 
 from clearfw.cli import names
-from clearfw.cli.options import INTERRUPTED, console_for, examples, file, json_option, write_json
+from clearfw.cli.options import (
+    INTERRUPTED,
+    console_for,
+    examples,
+    file,
+    json_option,
+    trace_option,
+    write_json,
+)
 from clearfw.config import parse_size
 
 if TYPE_CHECKING:
@@ -47,15 +55,7 @@ _ON_OFF = click.Choice(["on", "off"])
     ),
 )
 @click.argument("file", metavar="FILE", shell_complete=names.files)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="TRACE",
-    callback=_output,
-    shell_complete=names.files,
-    help="The trace to write.",
-)
+@trace_option(_output)
 @click.option(
     "--page-size",
     type=click.Choice(["4K", "16K", "64K"]),

@@ -82,6 +82,19 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def trace_option(check: Callable[..., Path]) -> Callable[..., Any]:
+    """Return what adds -o, the trace to write, which CHECK makes a path of or refuses."""
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        metavar="TRACE",
+        callback=check,
+        shell_complete=names.files,
+        help="The trace to write.",
+    )
+
+
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
     help_ = 'Write the result as JSON; "-" for standard output.'

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from clearfw.cli import names
-from clearfw.cli.options import INTERRUPTED, examples, file, json_option, size, write_json
+from clearfw.cli.options import INTERRUPTED, examples, file, json_option, size, trace_option, write_json
 from clearfw.config import format_size
 
 if TYPE_CHECKING:
@@ -50,15 +49,7 @@ def _buffer(text: object) -> int:
     ),
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENT]...")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="TRACE",
-    callback=_output,
-    shell_complete=names.files,
-    help="The trace to write.",
-)
+@trace_option(_output)
 @click.option("--all", "whole_system", is_flag=True, help="Record the whole system while COMMAND runs.")
 @click.option(
     "--buffer", type=_buffer, default="16M", show_default=True, metavar="SIZE", help="Of each processor."
