@@ -18,7 +18,7 @@ STACKS = ("per_page", "batched+highmem_fallback", "s390_memset")
 # What the review was about: CONFIG_HIGHMEM where there is such a kernel, and KASAN.
 CONFIG = "highmem,kasan=generic"
 
-# csrc/lent.c: what the core lends to a strategy.
+# csrc/mm/strategy_api.c: what the core lends to a strategy.
 LENT = {
     "lent_clear_pages",
     "lent_kasan_depth_add",

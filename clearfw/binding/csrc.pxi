@@ -37,7 +37,7 @@ cdef extern from "clearfw/abi.h" nogil:
     enum:
         PG_head, PG_compound, PG_hwpoison, PG_hugetlb, PG_bad
 
-cdef extern from "error.h" nogil:
+cdef extern from "base/error.h" nogil:
     struct clearfw_error:
         int code
         int sys_errno
@@ -49,7 +49,7 @@ cdef extern from "error.h" nogil:
     enum:
         CLEARFW_EIN_INIT, CLEARFW_EMAP_COUNT
 
-cdef extern from "config.h" nogil:
+cdef extern from "mm/config.h" nogil:
     enum clearfw_backing:
         BACKING_AUTO, BACKING_HUGETLB, BACKING_THP, BACKING_BASE
     enum clearfw_kasan:
@@ -74,19 +74,19 @@ cdef extern from "config.h" nogil:
         uint32_t kasan_sample_order
         uint64_t seed
 
-cdef extern from "gfp.h" nogil:
+cdef extern from "mm/gfp.h" nogil:
     ctypedef uint32_t gfp_t
     enum:
         GFP_KERNEL, __GFP_ZERO
 
-cdef extern from "stats.h" nogil:
+cdef extern from "mm/stats.h" nogil:
     struct clearfw_stats:
         uint64_t allocs, frees, inits, pages, clear_calls, cleared_pages, integrated_pages, memsets
         uint64_t memset_bytes
         uint64_t fences, kmaps, page_walks, kasan_reports, poison_reports, bad_pages, sleeps, warnings
         uint64_t longest_clear
 
-cdef extern from "memory.h" nogil:
+cdef extern from "mm/memory.h" nogil:
     struct memory:
         size_t nbytes
         size_t lowmem
@@ -95,7 +95,7 @@ cdef extern from "memory.h" nogil:
     int memory_populate(memory *memory, clearfw_backing asked, clearfw_error *err)
     int64_t memory_huge_bytes(const memory *memory)
 
-cdef extern from "kasan.h" nogil:
+cdef extern from "mm/kasan.h" nogil:
     struct kasan_report:
         const void *addr
         size_t nbytes
@@ -103,7 +103,7 @@ cdef extern from "kasan.h" nogil:
         uint8_t pointer_tag
         uint8_t memory_tag
 
-cdef extern from "init_point.h" nogil:
+cdef extern from "mm/init_point.h" nogil:
     enum init_point:
         INIT_ALLOC, INIT_FREE, INIT_VMALLOC
     ctypedef int (*init_callback)(void *context, init_point point, const void *what, unsigned long n) noexcept
@@ -114,7 +114,7 @@ cdef extern from "init_point.h" nogil:
     bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
     bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
 
-cdef extern from "vmalloc.h" nogil:
+cdef extern from "mm/vmalloc.h" nogil:
     struct vmalloc_area:
         char *start
         size_t nbytes
@@ -128,7 +128,7 @@ cdef extern from "vmalloc.h" nogil:
     enum:
         VMALLOC_ALLOW_HUGE
 
-cdef extern from "machine.h" nogil:
+cdef extern from "mm/machine.h" nogil:
     struct c_cpu "cpu":
         bint in_init
         clearfw_error error
@@ -160,7 +160,7 @@ cdef extern from "machine.h" nogil:
     enum:
         NR_PRIMITIVE_SIZES, EVENT_LOG_SIZE
 
-cdef extern from "page_alloc.h" nogil:
+cdef extern from "mm/page_alloc.h" nogil:
     enum:
         MAX_PAGE_ORDER, MAX_CONTIG_ORDER
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
@@ -169,7 +169,7 @@ cdef extern from "page_alloc.h" nogil:
     int machine_free(c_machine *machine, page *page, unsigned int order)
     int machine_free_bulk(c_machine *machine, page **pages, int nr)
 
-cdef extern from "hugetlb.h" nogil:
+cdef extern from "mm/hugetlb.h" nogil:
     struct hugetlb_pool:
         unsigned int order
         uint64_t nr_free
@@ -180,13 +180,13 @@ cdef extern from "hugetlb.h" nogil:
     int hugetlb_get(hugetlb_pool *pool, page **page)
     void hugetlb_put(hugetlb_pool *pool, page *page)
 
-cdef extern from "primitive.h" nogil:
+cdef extern from "primitives/primitive.h" nogil:
     const clearfw_primitive *primitive_at(int index)
     const clearfw_primitive *primitive_by_name(const char *name)
     bint primitive_is_supported(const clearfw_primitive *primitive)
     bint primitive_is_filled(const void *addr, size_t nbytes, uint8_t byte, size_t *where)
 
-cdef extern from "lent.h" nogil:
+cdef extern from "mm/strategy_api.h" nogil:
     const clearfw_core clearfw_core_table
     bint lent_is_mapped(c_machine *machine, const void *addr, size_t nbytes)
     void *lent_kmap_local_page(page *page)
@@ -198,7 +198,7 @@ cdef extern from "lent.h" nogil:
     void cpu_forget_violation(c_cpu *cpu)
     int cpu_take_violation(c_cpu *cpu)
 
-cdef extern from "arena.h" nogil:
+cdef extern from "bench/arena.h" nogil:
     enum consumer_touch:
         TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
     struct arena_chunk:
@@ -237,7 +237,7 @@ cdef extern from "arena.h" nogil:
     int dispatch_time(c_machine *machine, uint64_t rounds, uint64_t *ns)
     int pairs_time(c_machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
 
-cdef extern from "witness.h" nogil:
+cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
         uint64_t touched
@@ -245,23 +245,23 @@ cdef extern from "witness.h" nogil:
     const clearfw_strategy witness_strategy
     void witness_take(c_witness *seen)
 
-cdef extern from "garbage.h" nogil:
+cdef extern from "check/garbage.h" nogil:
     const clearfw_strategy garbage_strategy
 
-cdef extern from "litmus.h" nogil:
+cdef extern from "check/litmus.h" nogil:
     struct litmus_result:
         uint64_t rounds
         uint64_t offset
     int litmus_run(c_machine *machine, init_point point, page *page, const clearfw_primitive *primitive,
                    uint64_t budget_ns, litmus_result *result)
 
-cdef extern from "fault.h" nogil:
+cdef extern from "check/crash_report.h" nogil:
     int fault_report_to(int fd)
 
-cdef extern from "inject.h" nogil:
+cdef extern from "base/fault_inject.h" nogil:
     void inject_fail_after(uint64_t n)
     uint64_t inject_calls()
 
-cdef extern from "core_names.h" nogil:
+cdef extern from "mm/core_names.h" nogil:
     const char *core_event_name(int event)
     const char *core_gfp_name(int index, uint32_t *bit)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A command that waits to be let go (csrc/held.h)
+# A command that waits to be let go (csrc/record/command.h)
 
-cdef extern from "held.h":
+cdef extern from "record/command.h":
     int held_start(char *const *argv, int gate, int lets_go, int report)
 
 

@@ -5,9 +5,9 @@
  */
 #include "rig.h"
 
-#include "arena.h"
-#include "hugetlb.h"
-#include "inject.h"
+#include "bench/arena.h"
+#include "mm/hugetlb.h"
+#include "base/fault_inject.h"
 
 #undef memset
 

@@ -2,7 +2,7 @@
 /* A strategy that leaves its stores on their way: refused where the primitive's stores need a fence. */
 #include "rig.h"
 
-#include "primitive.h"
+#include "primitives/primitive.h"
 
 static int fences;
 

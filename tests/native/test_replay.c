@@ -5,8 +5,8 @@
  */
 #include "rig.h"
 
-#include "inject.h"
-#include "replay.h"
+#include "base/fault_inject.h"
+#include "trace/replay.h"
 
 #undef memset
 

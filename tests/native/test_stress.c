@@ -8,9 +8,9 @@
  */
 #include "rig.h"
 
-#include "hugetlb.h"
-#include "page_poison.h"
-#include "primitive.h"
+#include "mm/hugetlb.h"
+#include "mm/page_poison.h"
+#include "primitives/primitive.h"
 
 #define STEPS_A_MACHINE 1000
 #define STEPS_A_CHECK 50

@@ -4,15 +4,15 @@
  * drain each other's per-CPU lists, rebind the stack under way, exit, and come back as new threads.
  *
  * Under -fsanitize=thread, suppress what it cannot judge, and nothing is left: race:drain_lists (owner and
- * drainer order themselves by membarrier(2), csrc/cpu.c), race:clearfw_stats_add (counters of others are read
+ * drainer order themselves by membarrier(2), csrc/mm/cpu.c), race:clearfw_stats_add (counters of others are read
  * as they are), race:free_buddy (PG_buddy changes under the zone's lock alone, a page's other flags do not).
  *
  * Argument: how many steps each thread takes in each round.
  */
 #include "rig.h"
 
-#include "hugetlb.h"
-#include "primitive.h"
+#include "mm/hugetlb.h"
+#include "primitives/primitive.h"
 
 #undef memset /* from here on the C library's */
 
