@@ -188,13 +188,13 @@ cdef extern from "primitives/primitive.h" nogil:
 
 cdef extern from "mm/strategy_api.h" nogil:
     const clearfw_core clearfw_core_table
-    bint lent_is_mapped(c_machine *machine, const void *addr, size_t nbytes)
-    void *lent_kmap_local_page(page *page)
-    void lent_kunmap_local(const void *addr)
-    void lent_clear_pages(void *addr, unsigned int npages)
-    void *lent_memset(void *addr, int c, size_t nbytes)
-    void lent_kasan_depth_add(int delta)
-    page *lent_vmalloc_to_page(const void *addr)
+    bint api_is_mapped(c_machine *machine, const void *addr, size_t nbytes)
+    void *api_kmap_local_page(page *page)
+    void api_kunmap_local(const void *addr)
+    void api_clear_pages(void *addr, unsigned int npages)
+    void *api_memset(void *addr, int c, size_t nbytes)
+    void api_kasan_depth_add(int delta)
+    page *api_vmalloc_to_page(const void *addr)
     void cpu_forget_violation(c_cpu *cpu)
     int cpu_take_violation(c_cpu *cpu)
 
@@ -256,11 +256,11 @@ cdef extern from "check/litmus.h" nogil:
                    uint64_t budget_ns, litmus_result *result)
 
 cdef extern from "check/crash_report.h" nogil:
-    int fault_report_to(int fd)
+    int crash_report_to(int fd)
 
 cdef extern from "base/fault_inject.h" nogil:
-    void inject_fail_after(uint64_t n)
-    uint64_t inject_calls()
+    void fault_inject_after(uint64_t n)
+    uint64_t fault_inject_calls()
 
 cdef extern from "mm/core_names.h" nogil:
     const char *core_event_name(int event)

@@ -121,13 +121,13 @@ static void test_refused(void)
 
 	make_events(1, 1 << 12, false);
 	for (uint64_t n = 1;; n++) {
-		uint64_t before = inject_calls();
+		uint64_t before = fault_inject_calls();
 
-		inject_fail_after(n);
+		fault_inject_after(n);
 		status = make_and_play(machine);
-		inject_fail_after(0);
+		fault_inject_after(0);
 		CHECK(machine_nr_free(machine) == machine->nr_pages && machine_is_valid(machine) == NULL);
-		if (inject_calls() - before < n)
+		if (fault_inject_calls() - before < n)
 			break;
 		CHECK(status < 0);
 	}

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-bool gate_wait(struct gate *gate)
+bool barrier_wait(struct barrier *gate)
 {
 	bool open;
 
@@ -17,7 +17,7 @@ bool gate_wait(struct gate *gate)
 	return open;
 }
 
-void gate_call_off(struct gate *gate)
+void barrier_call_off(struct barrier *gate)
 {
 	pthread_mutex_lock(&gate->lock);
 	gate->called_off = true;
@@ -25,7 +25,7 @@ void gate_call_off(struct gate *gate)
 	pthread_mutex_unlock(&gate->lock);
 }
 
-void gate_settle(int thread)
+void pin_to_nth_cpu(int thread)
 {
 	cpu_set_t allowed, mine;
 	int nth;

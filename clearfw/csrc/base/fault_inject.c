@@ -11,12 +11,12 @@
 static atomic_ullong nr_calls;
 static atomic_llong countdown; /* the call that takes it to 0 fails */
 
-void inject_fail_after(uint64_t n)
+void fault_inject_after(uint64_t n)
 {
 	atomic_store(&countdown, (long long)n);
 }
 
-uint64_t inject_calls(void)
+uint64_t fault_inject_calls(void)
 {
 	return atomic_load(&nr_calls);
 }

@@ -4,8 +4,8 @@
  * so that a test can have any one call refused (fault injection: lib/fault-inject.c, 7.3). None of
  * these calls is on the way of an allocation that the free lists serve.
  */
-#ifndef CLEARFW_INJECT_H
-#define CLEARFW_INJECT_H
+#ifndef CLEARFW_FAULT_INJECT_H
+#define CLEARFW_FAULT_INJECT_H
 
 #include <pthread.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 #include <sys/types.h>
 
 /* The Nth call from now on, of any thread, fails as if the host had no more to give; 0: none does. */
-void inject_fail_after(uint64_t n);
+void fault_inject_after(uint64_t n);
 /* Calls so far. */
-uint64_t inject_calls(void);
+uint64_t fault_inject_calls(void);
 
 /* As the calls without core_, in result and errno. */
 void *core_malloc(size_t nbytes);

@@ -199,7 +199,7 @@ struct share {
 	struct page **pages;
 	uint64_t nr;
 	uint64_t allocated, freed;
-	struct gate *gate; /* NULL: the calling thread does it */
+	struct barrier *gate; /* NULL: the calling thread does it */
 	int thread;
 	int status;
 	struct clearfw_error error; /* the thread's CPU is gone when it is looked at */
@@ -234,9 +234,9 @@ static bool get_ready(struct share *share)
 {
 	if (!share->gate)
 		return true;
-	gate_settle(share->thread);
+	pin_to_nth_cpu(share->thread);
 	share->status = this_cpu(share->machine) ? 0 : no_cpu(&share->error);
-	return gate_wait(share->gate) && !share->status;
+	return barrier_wait(share->gate) && !share->status;
 }
 
 static void *alloc_share(void *context)
@@ -286,7 +286,7 @@ static int cannot_start(struct machine *machine, int thread, int error)
 /* Every share in a thread of its own, all at once, or none and an error. */
 static int run_threads(struct share *shares, int threads, void *(*run)(void *))
 {
-	struct gate gate = GATE_INIT(threads);
+	struct barrier gate = BARRIER_INIT(threads);
 	pthread_t thread[MAX_THREADS];
 	int started = 0, error = 0;
 
@@ -297,7 +297,7 @@ static int run_threads(struct share *shares, int threads, void *(*run)(void *))
 		started += !error;
 	}
 	if (error)
-		gate_call_off(&gate);
+		barrier_call_off(&gate);
 	for (int i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
 	return error ? cannot_start(shares[0].machine, started, error) : 0;

@@ -134,7 +134,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	/* SA_RESETHAND: the second time it ends the process, as it would have without us. */
 }
 
-int fault_report_to(int fd)
+int crash_report_to(int fd)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND };
 	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };

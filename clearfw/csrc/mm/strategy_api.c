@@ -50,7 +50,7 @@ static void clear_pages_incoherent(void *addr, unsigned int npages)
 		cpu->violation = CLEARFW_EINCOHERENT;
 }
 
-void lent_clear_pages(void *addr, unsigned int npages)
+void api_clear_pages(void *addr, unsigned int npages)
 {
 	struct cpu *cpu = cpu_here();
 	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
@@ -79,7 +79,7 @@ static void clear_page_make_coherent(void)
 }
 
 /* mm/kasan/shadow.c:memset, 7.3; kasan_depth suppresses the report, and so lets the write through. */
-void *lent_memset(void *addr, int c, size_t nbytes)
+void *api_memset(void *addr, int c, size_t nbytes)
 {
 	struct cpu *cpu = cpu_here();
 	struct kasan *kasan = &cpu->machine->kasan;
@@ -97,7 +97,7 @@ void *lent_memset(void *addr, int c, size_t nbytes)
 	return addr;
 }
 
-void *lent_kmap_local_page(struct page *page)
+void *api_kmap_local_page(struct page *page)
 {
 	struct cpu *cpu = cpu_here();
 	struct machine *machine = cpu->machine;
@@ -114,7 +114,7 @@ void *lent_kmap_local_page(struct page *page)
 	return addr;
 }
 
-void lent_kunmap_local(const void *addr)
+void api_kunmap_local(const void *addr)
 {
 	struct cpu *cpu = cpu_here();
 	struct machine *machine = cpu->machine;
@@ -141,7 +141,7 @@ static struct page *virt_to_page(const void *addr)
 	return offset < machine->memory.lowmem ? &machine->mem_map[offset >> machine->page_shift] : NULL;
 }
 
-struct page *lent_vmalloc_to_page(const void *addr)
+struct page *api_vmalloc_to_page(const void *addr)
 {
 	struct cpu *cpu = cpu_here();
 
@@ -149,7 +149,7 @@ struct page *lent_vmalloc_to_page(const void *addr)
 	return vmalloc_to_page(cpu->machine, addr);
 }
 
-static unsigned int lent_vmalloc_run(const void *addr, unsigned int max, struct page **first)
+static unsigned int api_vmalloc_run(const void *addr, unsigned int max, struct page **first)
 {
 	struct cpu *cpu = cpu_here();
 
@@ -157,12 +157,12 @@ static unsigned int lent_vmalloc_run(const void *addr, unsigned int max, struct 
 	return vmalloc_run(cpu->machine, addr, max, first);
 }
 
-static bool lent_is_vmalloc_addr(const void *addr)
+static bool api_is_vmalloc_addr(const void *addr)
 {
 	return is_vmalloc_addr(cpu_here()->machine, addr);
 }
 
-void lent_kasan_depth_add(int delta)
+void api_kasan_depth_add(int delta)
 {
 	cpu_here()->kasan_depth += delta;
 }
@@ -192,7 +192,7 @@ static bool page_is_mapped(struct machine *machine, const char *addr)
 	       kmap_to_pfn(&cpu_here()->kmap, machine->page_shift, addr) != NO_PFN;
 }
 
-bool lent_is_mapped(struct machine *machine, const void *addr, size_t nbytes)
+bool api_is_mapped(struct machine *machine, const void *addr, size_t nbytes)
 {
 	size_t page = machine_page_size(machine);
 
@@ -221,18 +221,18 @@ int cpu_take_violation(struct cpu *cpu)
 const struct clearfw_core clearfw_core_table = {
 	.abi = CLEARFW_ABI,
 	.size = sizeof(struct clearfw_core),
-	.clear_pages = lent_clear_pages,
+	.clear_pages = api_clear_pages,
 	.clear_pages_incoherent = clear_pages_incoherent,
 	.clear_page_make_coherent = clear_page_make_coherent,
-	.memset = lent_memset,
-	.kmap_local_page = lent_kmap_local_page,
-	.kunmap_local = lent_kunmap_local,
+	.memset = api_memset,
+	.kmap_local_page = api_kmap_local_page,
+	.kunmap_local = api_kunmap_local,
 	.pfn_to_page = pfn_to_page,
 	.virt_to_page = virt_to_page,
-	.vmalloc_to_page = lent_vmalloc_to_page,
-	.is_vmalloc_addr = lent_is_vmalloc_addr,
-	.kasan_depth_add = lent_kasan_depth_add,
+	.vmalloc_to_page = api_vmalloc_to_page,
+	.is_vmalloc_addr = api_is_vmalloc_addr,
+	.kasan_depth_add = api_kasan_depth_add,
 	.might_sleep = might_sleep,
 	.warn = warn,
-	.vmalloc_run = lent_vmalloc_run,
+	.vmalloc_run = api_vmalloc_run,
 };

@@ -12,13 +12,13 @@
 
 #define CANNOT 127 /* as a shell's status for it */
 
-struct held {
+struct command {
 	char **argv;
 	int gate, lets_go, report;
 	sigset_t mask;
 };
 
-static void held_free(struct held *held)
+static void command_free(struct command *held)
 {
 	for (char **arg = held->argv; arg && *arg; arg++)
 		free(*arg);
@@ -27,7 +27,7 @@ static void held_free(struct held *held)
 }
 
 /* A copy: whoever called goes on while the process waits. */
-static bool copy_argv(struct held *held, char *const argv[])
+static bool copy_argv(struct command *held, char *const argv[])
 {
 	size_t argc = 0;
 
@@ -65,7 +65,7 @@ static void tell(int fd, int value)
 }
 
 /* In the memory of the recorder, all of whose threads but this one go on. */
-static void become(const struct held *held)
+static void become(const struct command *held)
 {
 	char go;
 
@@ -86,7 +86,7 @@ static void become(const struct held *held)
  */
 static void *run(void *context)
 {
-	struct held *held = context;
+	struct command *held = context;
 	pid_t pid = vfork();
 	int error = -errno;
 
@@ -95,20 +95,20 @@ static void *run(void *context)
 	/* A pipe that is empty takes it. */
 	if (pid < 0 && write(held->report, &error, sizeof(error)) < 0)
 		abort();
-	held_free(held);
+	command_free(held);
 	return NULL;
 }
 
-int held_start(char *const argv[], int gate, int lets_go, int report)
+int command_start(char *const argv[], int gate, int lets_go, int report)
 {
-	struct held *held = core_calloc(1, sizeof(*held));
+	struct command *held = core_calloc(1, sizeof(*held));
 	pthread_t thread;
 	sigset_t all, before;
 	int error;
 
 	if (!held || !copy_argv(held, argv)) {
 		if (held)
-			held_free(held);
+			command_free(held);
 		return ENOMEM;
 	}
 	held->gate = gate;
@@ -120,7 +120,7 @@ int held_start(char *const argv[], int gate, int lets_go, int report)
 	held->mask = before;
 	error = core_pthread_create(&thread, run, held);
 	if (error)
-		held_free(held);
+		command_free(held);
 	else
 		pthread_detach(thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

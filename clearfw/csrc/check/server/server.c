@@ -466,7 +466,7 @@ int main(int argc, char **argv)
 	struct session sessions[8];
 	int nr = argc - 3;
 
-	if (nr < 1 || nr > 8 || fault_report_to(atoi(argv[2]))) {
+	if (nr < 1 || nr > 8 || crash_report_to(atoi(argv[2]))) {
 		fputs("usage: runner STRATEGY.so FAULTS SOCKET...\n", stderr);
 		return 2;
 	}
