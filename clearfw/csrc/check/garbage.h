@@ -5,9 +5,6 @@
 
 #include <clearfw/abi.h>
 
-/* GARBAGE_BYTE of lib/test_meminit.c, 7.3: what memory holds before it is cleared. */
-#define GARBAGE_BYTE 0x9e
-
 /* Fills with garbage, through the core's own view, and passes on. */
 extern const struct clearfw_strategy garbage_strategy;
 

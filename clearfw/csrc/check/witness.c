@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "check/witness.h"
 
 #include "check/garbage.h"
+#include "mm/cpu.h"
 #include "mm/machine.h"
+#include "mm/vmalloc.h"
 #include "primitives/primitive.h"
 
 #include <string.h>

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/vmalloc.h"
 
 #include "base/fault_inject.h"
+#include "mm/cpu.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
 #include "mm/page_alloc.h"
 #include "mm/vmap.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/vmap.h"
 
 #include "base/fault_inject.h"

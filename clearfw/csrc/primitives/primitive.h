@@ -8,6 +8,9 @@
 
 #include <clearfw/abi.h>
 
+/* What memory holds before it is cleared: GARBAGE_BYTE of lib/test_meminit.c, 7.3. */
+#define GARBAGE_BYTE 0x9e
+
 /* Every primitive this build knows, supported here or not; NULL past the end. */
 const struct clearfw_primitive *primitive_at(int index);
 

@@ -9,11 +9,18 @@
 #include "bench/arena.h"
 #include "check/crash_report.h"
 #include "check/garbage.h"
-#include "mm/strategy_api.h"
 #include "check/litmus.h"
-#include "primitives/primitive.h"
 #include "check/server/session.h"
 #include "check/witness.h"
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
+#include "mm/strategy_api.h"
+#include "mm/vmalloc.h"
+#include "primitives/primitive.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
