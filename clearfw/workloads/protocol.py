@@ -186,7 +186,7 @@ class ChunkBench:
         return chunks[turn % len(chunks)]
 
     def _highmem_chunks(self) -> range:
-        # The arena lists NORMAL before HIGHMEM, from pfn 0 (csrc/bench/arena.c:arena_init); all if no HIGHMEM.
+        # The arena lists NORMAL before HIGHMEM, from pfn 0 (csrc/bench/arena.c:arena_init).
         config = self._machine.config
         lowmem = config.memory - config.highmem if config.highmem else 0
         return range(lowmem // self._arena.chunk_bytes, self._arena.nchunks)
