@@ -164,7 +164,7 @@ class _Offer:
     hooks: tuple[str, ...]
     strategies: Sequence[Strategy]
     primitives: Sequence[Primitive]
-    workloads: Sequence[Workload]
+    workloads: Sequence[Named]
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield each thing as its kind and name."""

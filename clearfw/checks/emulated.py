@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from clearfw.toolchain.architectures import Architecture
 
 _POINTS = ("alloc", "free", "vmalloc")
-# flags, pfn, virtual, private, order, kasan_tag, zone, reserved, mapcount (include/clearfw/abi.h) on this computer.
+# struct page of include/clearfw/abi.h on this computer: flags, pfn, virtual, private, order, kasan_tag, zone,
+# reserved, mapcount.
 STRUCT_PAGE = struct.Struct("<IIQQBBBBi")
 _NO_PRIMITIVE = "-"
 

@@ -382,7 +382,7 @@ def trace(figures: TraceInfo) -> Picture:
     total = sum(one.cleared_pages for one in figures.orders)
     with _style():
         figure = Figure(figsize=(_TRACE_WIDTH, 2 * _HEIGHT), layout="constrained")
-        above, below = (figure.add_subfigure(place) for place in figure.add_gridspec(2, 1))
+        above, below = (figure.add_subfigure(figure.add_gridspec(2, 1)[place, 0]) for place in range(2))
         title = f"{total:,} pages cleared by the recording kernel, {figures.cleared_by}"
         said = _draw_cleared(above, figures.orders, title)
         _draw_live(below, figures)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from clearfw.machine import Machine
+    from clearfw.strategies import Named
 
 GIB = 1 << 30
 
@@ -120,7 +121,8 @@ def supported(workload: Workload) -> frozenset[str]:
 
     Until 0.2 the attribute was called `heeds`; a plugin written for that name still works.
     """
-    return frozenset(getattr(workload, "supports", None) or getattr(workload, "heeds", ()))
+    fields: frozenset[str] | None = getattr(workload, "supports", None)
+    return getattr(workload, "heeds", frozenset()) if fields is None else fields
 
 
 def checked(named: Named) -> Workload:
