@@ -26,9 +26,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # What an install takes in, and so what makes it again when it changes; editable, Python files are seen as they are.
-NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard clearfw/binding/*) \
-	$(wildcard clearfw/csrc/* clearfw/csrc/runner/* clearfw/include/clearfw/* \
-	clearfw/include/clearfw/model/* plugins/clearfw_plugins/*.c)
+NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.c) \
+	$(shell find clearfw/binding clearfw/csrc clearfw/include -type f)
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:

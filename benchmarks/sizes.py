@@ -18,13 +18,13 @@ STACKS = ("per_page", "batched+highmem_fallback", "s390_memset")
 # What the review was about: CONFIG_HIGHMEM where there is such a kernel, and KASAN.
 CONFIG = "highmem,kasan=generic"
 
-# csrc/lent.c: what the core lends to a strategy.
+# csrc/mm/strategy_api.c: what the core lends to a strategy.
 LENT = {
-    "lent_clear_pages",
-    "lent_kasan_depth_add",
-    "lent_kmap_local_page",
-    "lent_kunmap_local",
-    "lent_memset",
+    "api_clear_pages",
+    "api_kasan_depth_add",
+    "api_kmap_local_page",
+    "api_kunmap_local",
+    "api_memset",
 }
 ORDER = 5
 CLEARS = 10

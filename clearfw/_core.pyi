@@ -15,6 +15,7 @@ ABI: int
 MAX_ORDER: int
 MAX_GIGANTIC_ORDER: int
 PRIMITIVE_SIZES: int
+GARBAGE_BYTE: int
 ZONES: tuple[str, str]
 POINTS: tuple[str, str, str]
 

@@ -22,6 +22,7 @@ ABI = CLEARFW_ABI
 MAX_ORDER = MAX_PAGE_ORDER
 MAX_GIGANTIC_ORDER = MAX_CONTIG_ORDER
 PRIMITIVE_SIZES = NR_PRIMITIVE_SIZES
+GARBAGE_BYTE = C_GARBAGE_BYTE
 ZONES = ("NORMAL", "HIGHMEM")
 POINTS = ("alloc", "free", "vmalloc")
 
@@ -65,12 +66,12 @@ cdef c_cpu *_cpu(c_machine *machine) except NULL:
 
 def fail_after(uint64_t n):
     """Have the N-th call from now that asks the host for memory, a mapping, a file or a thread fail; 0: none."""
-    inject_fail_after(n)
+    fault_inject_after(n)
 
 
 def injected_calls() -> int:
     """Return how many such calls the core has made so far."""
-    return inject_calls()
+    return fault_inject_calls()
 
 
 def gfp_bits() -> dict:

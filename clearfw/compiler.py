@@ -117,7 +117,7 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
 
     Raises CompileError with the compiler's own words.
     """
-    headers = [*sorted(include.glob("*.h")), *sorted(INCLUDE_DIR.glob("clearfw/*.h"))]
+    headers = [*sorted(include.rglob("*.h")), *sorted(INCLUDE_DIR.rglob("*.h"))]
     parts = [*map(_sha256, [*headers, *sources]), *_PROGRAM_FLAGS, *compiler.command, compiler.version]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     flags = [*_PROGRAM_FLAGS, f"-I{include}", f"-I{INCLUDE_DIR}", *map(str, sources), *_PROGRAM_LIBRARIES]

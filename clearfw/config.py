@@ -15,7 +15,7 @@ Kmap: TypeAlias = Literal["strict", "priced"]
 VmallocInit: TypeAlias = Literal["kernel", "always"]
 
 MIN_PAGES: Final = 64
-MAX_PAGES: Final = 2**32 - 2  # a pfn has 32 bits, and the last one is NO_PFN (csrc/buddy.h)
+MAX_PAGES: Final = 2**32 - 2  # a pfn has 32 bits, and the last one is NO_PFN (csrc/mm/buddy.h)
 
 _UNITS: Final = {"T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "": 1}
 _SIZE: Final = re.compile(r"(0x[0-9a-f]{1,16}|0|[1-9][0-9]{0,19})([KMGT]?)", re.ASCII | re.IGNORECASE)

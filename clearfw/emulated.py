@@ -210,7 +210,7 @@ def _bits(gfp: str) -> int:
 
 
 def words(config: Config) -> list[object]:
-    """Return CONFIG in the order of csrc/runner/runner.c:take_config."""
+    """Return CONFIG in the order of csrc/check/server/server.c:take_config."""
     return [
         config.memory,
         config.alias,

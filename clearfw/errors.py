@@ -273,7 +273,7 @@ class UnsupportedError(ClearfwError):
 
 
 class CoreErrno(enum.IntEnum):
-    """The core's codes: enum clearfw_errno of csrc/error.h, without its prefix."""
+    """The core's codes: enum clearfw_errno of csrc/base/error.h, without its prefix."""
 
     OK = 0
     ENOMEM = enum.auto()

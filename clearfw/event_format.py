@@ -31,7 +31,7 @@ _CAST = re.compile(r"\(\s*[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*\s*\)")
 _SUFFIX = re.compile(r"\b(0[xX][0-9a-fA-F]+|\d+)[uUlL]+\b")
 _WORD = 2**64 - 1
 _BITS = 64
-# The least that an event takes in a sub-buffer, csrc/ring_buffer.h: RB_EVENT_BYTES.
+# The least that an event takes in a sub-buffer, csrc/trace/ring_buffer.h: RB_EVENT_BYTES.
 _EVENT_BYTES = 8
 
 
@@ -78,7 +78,7 @@ class Record:
 
 @attrs.frozen
 class Layout:
-    """Where everything is in a sub-buffer: struct rb_layout of csrc/ring_buffer.h.
+    """Where everything is in a sub-buffer: struct rb_layout of csrc/trace/ring_buffer.h.
 
     Attributes:
         nbytes: of a sub-buffer, with its header.

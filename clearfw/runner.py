@@ -31,7 +31,7 @@ _PATIENCE_S = 5.0
 @functools.cache
 def build(architecture: Architecture) -> Path:
     """Return the runner for ARCHITECTURE; raises MissingToolError, CompileError."""
-    sources = sorted([*CSRC.glob("*.c"), *(CSRC / "runner").glob("*.c")])
+    sources = sorted(CSRC.rglob("*.c"))
     return compiler.build_program(architecture.compiler(), f"runner-{architecture.name}", sources, CSRC)
 
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 SCHEMA = "clearfw.trace/1"
-NO_PFN = 2**64 - 1  # csrc/trace_event.h: TRACE_NO_PFN
+NO_PFN = 2**64 - 1  # csrc/trace/trace_event.h: TRACE_NO_PFN
 _META = b"clearfw"
 _END = b"clearfw.end"
-# The columns, in the order of csrc/trace_event.h. No event takes more than 29 bytes.
+# The columns, in the order of csrc/trace/trace_event.h. No event takes more than 29 bytes.
 COLUMNS: Mapping[str, type[np.generic]] = {
     "ts": np.uint64,
     "pfn": np.uint64,
@@ -44,7 +44,7 @@ BATCH = 1 << 16
 
 
 class Kind(enum.IntEnum):
-    """Which tracepoint: csrc/trace_event.h, enum trace_kind."""
+    """Which tracepoint: csrc/trace/trace_event.h, enum trace_kind."""
 
     ALLOC = 0
     FREE = 1

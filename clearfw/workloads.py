@@ -186,7 +186,7 @@ class ChunkBench:
         return chunks[turn % len(chunks)]
 
     def _highmem_chunks(self) -> range:
-        # The arena lists NORMAL before HIGHMEM, from pfn 0 (csrc/arena.c:arena_init). Without HIGHMEM, all.
+        # The arena lists NORMAL before HIGHMEM, from pfn 0 (csrc/bench/arena.c:arena_init). Without HIGHMEM, all.
         config = self._machine.config
         lowmem = config.memory - config.highmem if config.highmem else 0
         return range(lowmem // self._arena.chunk_bytes, self._arena.nchunks)
@@ -302,7 +302,7 @@ CHURN_MIX = {
     10: 0.002,
 }
 _CHURN_OPS = 10_000
-_CHURN_FREE = 0x80  # csrc/arena.h: CHURN_FREE
+_CHURN_FREE = 0x80  # csrc/bench/arena.h: CHURN_FREE
 _CHURN_SLOT_SHIFT = 8
 _CHURN_NPAGES = 8 << _core.MAX_ORDER  # a quarter of it holds two of the largest blocks
 _GARBAGE = 0x9E

@@ -86,7 +86,7 @@ def test_the_core_compiles_there_without_a_warning(architecture: Architecture) -
     """Of all that 32 bits and another byte order may bring to light."""
     flags = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-Wall", "-Wextra", "-Werror"]
     include = [f"-I{runner.CSRC}", f"-I{compiler.INCLUDE_DIR}", "-fsyntax-only"]
-    sources = [*runner.CSRC.glob("*.c"), *runner.CSRC.glob("runner/*.c")]
+    sources = sorted(runner.CSRC.rglob("*.c"))
 
     subprocess.run([*architecture.compiler().command, *flags, *include, *sources], check=True)
 

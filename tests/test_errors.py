@@ -10,7 +10,7 @@ import pytest
 from clearfw import errors
 from clearfw.errors import ClearfwError, CoreErrno, from_core, nearest
 
-ERROR_H = Path(__file__).parent.parent / "clearfw" / "csrc" / "error.h"
+ERROR_H = Path(__file__).parent.parent / "clearfw" / "csrc" / "base" / "error.h"
 CODES = [code for code in CoreErrno if code is not CoreErrno.OK]
 CLASSES = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, ClearfwError)]
 

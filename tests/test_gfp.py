@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clearfw.errors import GfpError
 from clearfw.gfp import KERNEL_NAMES, Gfp, show
 
-GFP_H = Path(__file__).parent.parent / "clearfw" / "csrc" / "gfp.h"
+GFP_H = Path(__file__).parent.parent / "clearfw" / "csrc" / "mm" / "gfp.h"
 
 # Every distinct text in the traces of Linux 7.3-rc7 that the trace tests replay.
 TRACED = (
@@ -32,7 +32,7 @@ gfps = st.integers(0, 2**32 - 1).map(Gfp)
 
 
 def test_the_bits_are_those_of_the_core() -> None:
-    """Each single bit has in Python the name and the number it has in csrc/gfp.h, and none is missing."""
+    """Each single bit has in Python the name and the number it has in csrc/mm/gfp.h, and none is missing."""
     bits = {name: 1 << int(bit) for name, bit in re.findall(r"X\((\w+), (\d+)\)", GFP_H.read_text())}
 
     assert bits

@@ -42,6 +42,6 @@ def test_program(built: Path, program: str) -> None:
 
 def test_core_is_plain_c() -> None:
     """Nothing in csrc/ knows of Python."""
-    sources = [path for path in CSRC.iterdir() if path.suffix in {".c", ".h"}]
+    sources = sorted(CSRC.rglob("*.[ch]"))
 
     assert [path.name for path in sources if "Python.h" in path.read_text()] == []

@@ -12,7 +12,7 @@ from trace_texts import ALLOC, ALLOCATED, COUNTS, FLAGS, FREE, FREED, HEAD, all_
 from clearfw import _core
 from clearfw.traces import Events
 
-# As csrc/trace_text.h has them.
+# As csrc/trace/trace_text.h has them.
 LONGEST = 16384
 KEPT = 8
 

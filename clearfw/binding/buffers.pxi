@@ -188,7 +188,7 @@ cdef class KmapLocal(_Buffer):
         self.machine = pages.machine
         self.pages = pages
         cpu_forget_violation(cpu)
-        self.mapped = lent_kmap_local_page(pages.head + index)
+        self.mapped = api_kmap_local_page(pages.head + index)
         _raise_violation(self.machine)
         pages.exports += 1
         self.freed = False
@@ -199,7 +199,7 @@ cdef class KmapLocal(_Buffer):
             return
         self._check_idle("the kmap_local mapping")
         cpu_forget_violation(_cpu(self.machine.require()))
-        lent_kunmap_local(self.mapped)
+        api_kunmap_local(self.mapped)
         _raise_violation(self.machine)
         self.pages.exports -= 1
         self.freed = True

@@ -37,7 +37,7 @@ cdef extern from "clearfw/abi.h" nogil:
     enum:
         PG_head, PG_compound, PG_hwpoison, PG_hugetlb, PG_bad
 
-cdef extern from "error.h" nogil:
+cdef extern from "base/error.h" nogil:
     struct clearfw_error:
         int code
         int sys_errno
@@ -49,7 +49,7 @@ cdef extern from "error.h" nogil:
     enum:
         CLEARFW_EIN_INIT, CLEARFW_EMAP_COUNT
 
-cdef extern from "config.h" nogil:
+cdef extern from "mm/config.h" nogil:
     enum clearfw_backing:
         BACKING_AUTO, BACKING_HUGETLB, BACKING_THP, BACKING_BASE
     enum clearfw_kasan:
@@ -74,19 +74,19 @@ cdef extern from "config.h" nogil:
         uint32_t kasan_sample_order
         uint64_t seed
 
-cdef extern from "gfp.h" nogil:
+cdef extern from "mm/gfp.h" nogil:
     ctypedef uint32_t gfp_t
     enum:
         GFP_KERNEL, __GFP_ZERO
 
-cdef extern from "stats.h" nogil:
+cdef extern from "mm/stats.h" nogil:
     struct clearfw_stats:
         uint64_t allocs, frees, inits, pages, clear_calls, cleared_pages, integrated_pages, memsets
         uint64_t memset_bytes
         uint64_t fences, kmaps, page_walks, kasan_reports, poison_reports, bad_pages, sleeps, warnings
         uint64_t longest_clear
 
-cdef extern from "memory.h" nogil:
+cdef extern from "mm/memory.h" nogil:
     struct memory:
         size_t nbytes
         size_t lowmem
@@ -95,7 +95,7 @@ cdef extern from "memory.h" nogil:
     int memory_populate(memory *memory, clearfw_backing asked, clearfw_error *err)
     int64_t memory_huge_bytes(const memory *memory)
 
-cdef extern from "kasan.h" nogil:
+cdef extern from "mm/kasan.h" nogil:
     struct kasan_report:
         const void *addr
         size_t nbytes
@@ -103,18 +103,10 @@ cdef extern from "kasan.h" nogil:
         uint8_t pointer_tag
         uint8_t memory_tag
 
-cdef extern from "init_point.h" nogil:
+cdef extern from "mm/types.h" nogil:
     enum init_point:
         INIT_ALLOC, INIT_FREE, INIT_VMALLOC
     ctypedef int (*init_callback)(void *context, init_point point, const void *what, unsigned long n) noexcept
-    int init_point_bind(c_machine *machine, init_point point, const clearfw_strategy *const *chain, int nr)
-    int init_point_bind_callback(c_machine *machine, init_point point, init_callback callback, void *context)
-    int init_pages(c_cpu *cpu, init_point point, page *page, unsigned int npages)
-    int init_bulk(c_cpu *cpu, init_point point, page **pages, int nr)
-    bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
-    bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
-
-cdef extern from "vmalloc.h" nogil:
     struct vmalloc_area:
         char *start
         size_t nbytes
@@ -123,12 +115,6 @@ cdef extern from "vmalloc.h" nogil:
         uint32_t huge_pages
         void *tagged
         uint32_t *pfns
-    int c_vmalloc "vmalloc"(c_machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, vmalloc_area **area)
-    int c_vfree "vfree"(c_machine *machine, const void *addr)
-    enum:
-        VMALLOC_ALLOW_HUGE
-
-cdef extern from "machine.h" nogil:
     struct c_cpu "cpu":
         bint in_init
         clearfw_error error
@@ -145,31 +131,51 @@ cdef extern from "machine.h" nogil:
         const clearfw_primitive *primitive[20]
         unsigned int nr_events
         uint8_t events[4096]
+    enum:
+        NR_PRIMITIVE_SIZES, EVENT_LOG_SIZE, MAX_PAGE_ORDER, MAX_CONTIG_ORDER
+
+cdef extern from "mm/init_point.h" nogil:
+    int init_point_bind(c_machine *machine, init_point point, const clearfw_strategy *const *chain, int nr)
+    int init_point_bind_callback(c_machine *machine, init_point point, init_callback callback, void *context)
+    int init_pages(c_cpu *cpu, init_point point, page *page, unsigned int npages)
+    int init_bulk(c_cpu *cpu, init_point point, page **pages, int nr)
+    bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
+    bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
+    void cpu_forget_violation(c_cpu *cpu)
+    int cpu_take_violation(c_cpu *cpu)
+
+cdef extern from "mm/vmalloc.h" nogil:
+    int c_vmalloc "vmalloc"(c_machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, vmalloc_area **area)
+    int c_vfree "vfree"(c_machine *machine, const void *addr)
+    enum:
+        VMALLOC_ALLOW_HUGE
+
+cdef extern from "mm/cpu.h" nogil:
     struct c_current_cpu "current_cpu":
         uint64_t machine_id
         c_cpu *cpu
+    c_cpu *this_cpu(c_machine *machine)
+    void machine_drain(c_machine *machine)
+
+cdef extern from "mm/boot.h" nogil:
     c_machine *machine_create(const clearfw_config *config, clearfw_error *err)
     void machine_destroy(c_machine *machine)
+    const char *machine_is_valid(c_machine *machine)
+
+cdef extern from "mm/machine.h" nogil:
     void machine_stats(c_machine *machine, clearfw_stats *stats)
     void machine_reset_stats(c_machine *machine)
-    const char *machine_is_valid(c_machine *machine)
-    void machine_drain(c_machine *machine)
     uint64_t machine_nr_free(c_machine *machine)
-    c_cpu *this_cpu(c_machine *machine)
     void *machine_page_bytes(const c_machine *machine, const page *page)
-    enum:
-        NR_PRIMITIVE_SIZES, EVENT_LOG_SIZE
 
-cdef extern from "page_alloc.h" nogil:
-    enum:
-        MAX_PAGE_ORDER, MAX_CONTIG_ORDER
+cdef extern from "mm/page_alloc.h" nogil:
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
     int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_free(c_machine *machine, page *page, unsigned int order)
     int machine_free_bulk(c_machine *machine, page **pages, int nr)
 
-cdef extern from "hugetlb.h" nogil:
+cdef extern from "mm/hugetlb.h" nogil:
     struct hugetlb_pool:
         unsigned int order
         uint64_t nr_free
@@ -180,32 +186,41 @@ cdef extern from "hugetlb.h" nogil:
     int hugetlb_get(hugetlb_pool *pool, page **page)
     void hugetlb_put(hugetlb_pool *pool, page *page)
 
-cdef extern from "primitive.h" nogil:
+cdef extern from "primitives/primitive.h" nogil:
     const clearfw_primitive *primitive_at(int index)
     const clearfw_primitive *primitive_by_name(const char *name)
     bint primitive_is_supported(const clearfw_primitive *primitive)
+    enum:
+        C_GARBAGE_BYTE "GARBAGE_BYTE"
     bint primitive_is_filled(const void *addr, size_t nbytes, uint8_t byte, size_t *where)
 
-cdef extern from "lent.h" nogil:
+cdef extern from "mm/strategy_api.h" nogil:
     const clearfw_core clearfw_core_table
-    bint lent_is_mapped(c_machine *machine, const void *addr, size_t nbytes)
-    void *lent_kmap_local_page(page *page)
-    void lent_kunmap_local(const void *addr)
-    void lent_clear_pages(void *addr, unsigned int npages)
-    void *lent_memset(void *addr, int c, size_t nbytes)
-    void lent_kasan_depth_add(int delta)
-    page *lent_vmalloc_to_page(const void *addr)
-    void cpu_forget_violation(c_cpu *cpu)
-    int cpu_take_violation(c_cpu *cpu)
+    bint api_is_mapped(c_machine *machine, const void *addr, size_t nbytes)
+    void *api_kmap_local_page(page *page)
+    void api_kunmap_local(const void *addr)
+    void api_clear_pages(void *addr, unsigned int npages)
+    void *api_memset(void *addr, int c, size_t nbytes)
+    void api_kasan_depth_add(int delta)
+    page *api_vmalloc_to_page(const void *addr)
 
-cdef extern from "arena.h" nogil:
-    enum consumer_touch:
-        TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
+cdef extern from "bench/arena.h" nogil:
     struct arena_chunk:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
         uint32_t nr_chunks
+    int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
+    void arena_deinit(arena *arena)
+    void arena_fragment(arena *arena, uint64_t seed)
+    void arena_dirty(arena *arena, uint32_t chunk)
+    void *arena_chunk_bytes(const arena *arena, uint32_t chunk)
+
+cdef extern from "bench/consumer.h" nogil:
+    enum consumer_touch:
+        TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
+
+cdef extern from "bench/pass.h" nogil:
     struct arena_pass:
         unsigned int order
         gfp_t gfp
@@ -219,25 +234,24 @@ cdef extern from "arena.h" nogil:
         uint64_t alloc_ns
         uint64_t free_ns
         uint64_t dirty_offset
+    int arena_run(arena *arena, uint32_t chunk, const arena_pass *run, arena_times *times)
+    int arena_latency(arena *arena, uint32_t chunk, const arena_pass *run, uint32_t *latency_ns, uint64_t *count)
+    uint64_t arena_roofline(arena *arena, uint32_t chunk, const clearfw_primitive *primitive, size_t call_bytes)
+
+cdef extern from "bench/churn.h" nogil:
     struct churn_times:
         uint64_t total_ns
         uint64_t order_ns[11]
         uint64_t order_ops[11]
-    int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
-    void arena_deinit(arena *arena)
-    int arena_run(arena *arena, uint32_t chunk, const arena_pass *run, arena_times *times)
-    int arena_latency(arena *arena, uint32_t chunk, const arena_pass *run, uint32_t *latency_ns, uint64_t *count)
-    uint64_t arena_roofline(arena *arena, uint32_t chunk, const clearfw_primitive *primitive, size_t call_bytes)
-    void arena_fragment(arena *arena, uint64_t seed)
-    void arena_dirty(arena *arena, uint32_t chunk)
-    void *arena_chunk_bytes(const arena *arena, uint32_t chunk)
     int churn_run(c_machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp,
                   bint by_order, churn_times *times)
+
+cdef extern from "bench/timing.h" nogil:
     int vmalloc_time(c_machine *machine, vmalloc_area *area, uint64_t *ns, bint *clean)
     int dispatch_time(c_machine *machine, uint64_t rounds, uint64_t *ns)
     int pairs_time(c_machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)
 
-cdef extern from "witness.h" nogil:
+cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
         uint64_t touched
@@ -245,23 +259,23 @@ cdef extern from "witness.h" nogil:
     const clearfw_strategy witness_strategy
     void witness_take(c_witness *seen)
 
-cdef extern from "garbage.h" nogil:
+cdef extern from "check/garbage.h" nogil:
     const clearfw_strategy garbage_strategy
 
-cdef extern from "litmus.h" nogil:
+cdef extern from "check/litmus.h" nogil:
     struct litmus_result:
         uint64_t rounds
         uint64_t offset
     int litmus_run(c_machine *machine, init_point point, page *page, const clearfw_primitive *primitive,
                    uint64_t budget_ns, litmus_result *result)
 
-cdef extern from "fault.h" nogil:
-    int fault_report_to(int fd)
+cdef extern from "check/crash_report.h" nogil:
+    int crash_report_to(int fd)
 
-cdef extern from "inject.h" nogil:
-    void inject_fail_after(uint64_t n)
-    uint64_t inject_calls()
+cdef extern from "base/fault_inject.h" nogil:
+    void fault_inject_after(uint64_t n)
+    uint64_t fault_inject_calls()
 
-cdef extern from "core_names.h" nogil:
+cdef extern from "mm/core_names.h" nogil:
     const char *core_event_name(int event)
     const char *core_gfp_name(int index, uint32_t *bit)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Columns of trace events (csrc/trace_event.h), as clearfw.traces.Events holds them
+# Columns of trace events (csrc/trace/trace_event.h), as clearfw.traces.Events holds them
 
-cdef extern from "trace_event.h" nogil:
+cdef extern from "trace/trace_event.h" nogil:
     struct trace_events:
         uint64_t *ts
         uint64_t *pfn
@@ -14,7 +14,7 @@ cdef extern from "trace_event.h" nogil:
         size_t nr
         size_t room
 
-cdef extern from "intern.h" nogil:
+cdef extern from "trace/intern.h" nogil:
     struct interned:
         char *bytes
         uint32_t nbytes

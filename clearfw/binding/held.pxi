@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# A command that waits to be let go (csrc/held.h)
+# A command that waits to be let go (csrc/record/command.h)
 
-cdef extern from "held.h":
-    int held_start(char *const *argv, int gate, int lets_go, int report)
+cdef extern from "record/command.h":
+    int command_start(char *const *argv, int gate, int lets_go, int report)
 
 
 def start_held(tuple command not None, int gate, int lets_go, int report):
@@ -16,7 +16,7 @@ def start_held(tuple command not None, int gate, int lets_go, int report):
         for i in range(len(encoded)):
             argv[i] = encoded[i]
         argv[len(encoded)] = NULL
-        error = held_start(<char *const *>argv, gate, lets_go, report)
+        error = command_start(<char *const *>argv, gate, lets_go, report)
     finally:
         PyMem_Free(argv)
     if error:

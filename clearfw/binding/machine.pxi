@@ -493,7 +493,7 @@ cdef class CoreMachine:
         return ns
 
     def time_churn(self, const uint32_t[::1] ops not None, size_t nslots, gfp=GFP_KERNEL, *, bint by_order=False):
-        """Run a churn of OPS (csrc/churn.c): (nanoseconds, {order: (nanoseconds, operations)})."""
+        """Run a churn of OPS (csrc/bench/churn.c): (nanoseconds, {order: (nanoseconds, operations)})."""
         cdef c_machine *machine = self.require()
         cdef gfp_t flags = _gfp(gfp)
         cdef churn_times times

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-# Replay (csrc/replay_script.h, csrc/replay.h)
+# Replay (csrc/trace/replay_script.h, csrc/trace/replay.h)
 
-cdef extern from "latency.h" nogil:
+cdef extern from "bench/latency.h" nogil:
     struct latency:
         uint64_t nr, total_ns, max_ns
     void latency_merge(latency *into, const latency *other)
     uint64_t latency_percentile(const latency *latency, double share)
 
-cdef extern from "replay_script.h" nogil:
+cdef extern from "trace/replay_script.h" nogil:
     struct replay_op:
         pass
     struct replay_census:
@@ -32,7 +32,7 @@ cdef extern from "replay_script.h" nogil:
                            uint32_t nr_lanes, clearfw_error *err)
     void replay_script_deinit(c_replay_script *script)
 
-cdef extern from "replay.h" nogil:
+cdef extern from "trace/replay.h" nogil:
     struct replay_pass:
         bint clear
         bint faults
@@ -94,7 +94,7 @@ cdef class ReplayScript:
 
     @property
     def census(self) -> dict:
-        """What the events were: csrc/replay_script.h, struct replay_census."""
+        """What the events were: csrc/trace/replay_script.h, struct replay_census."""
         cdef replay_census *census = &self.c.census
         counts = dict(census[0])
         for name in ("alloc_blocks", "zero_blocks", "fault_blocks", "free_blocks"):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# The decoder of trace ring buffers (csrc/ring_buffer.h)
+# The decoder of trace ring buffers (csrc/trace/ring_buffer.h)
 
-cdef extern from "trace_event.h" nogil:
+cdef extern from "trace/trace_event.h" nogil:
     enum:
         NR_TRACE_KINDS
 
-cdef extern from "ring_buffer.h" nogil:
+cdef extern from "trace/ring_buffer.h" nogil:
     struct rb_field:
         uint32_t offset
         uint32_t size

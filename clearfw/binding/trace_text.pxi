@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Page events from text (csrc/trace_text.h)
+# Page events from text (csrc/trace/trace_text.h)
 
-cdef extern from "trace_text.h" nogil:
+cdef extern from "trace/trace_text.h" nogil:
     int TRACE_TEXT_BAD
     struct trace_text_bad:
         uint64_t line

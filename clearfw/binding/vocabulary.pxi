@@ -23,7 +23,7 @@ cdef int _raise_violation(CoreMachine machine) except -1:
 
 
 cdef void *_mapped(CoreMachine machine, uintptr_t address, size_t nbytes) except NULL:
-    if not lent_is_mapped(machine.require(), <const void *>address, nbytes):
+    if not api_is_mapped(machine.require(), <const void *>address, nbytes):
         raise errors.FaultError(
             f"{nbytes} bytes at {address:#x} are not mapped: a KASAN tag not reset, a HIGHMEM page not mapped, "
             "or an address past the end", address,
@@ -36,13 +36,13 @@ def clear_pages(uintptr_t address, unsigned int npages):
     cdef CoreMachine machine = _machine_here()
     cdef void *start = _mapped(machine, address, <size_t>npages << machine.require().page_shift)
     with nogil:
-        lent_clear_pages(start, npages)
+        api_clear_pages(start, npages)
 
 
 def checked_memset(uintptr_t address, int byte, size_t nbytes) -> bool:
     """Return True when memset() wrote, False when KASAN reported it instead; raises FaultError."""
     _mapped(_machine_here(), address & ~(<uintptr_t>0xFF << 56), nbytes)
-    return lent_memset(<void *>address, byte, nbytes) != NULL
+    return api_memset(<void *>address, byte, nbytes) != NULL
 
 
 def kmap_local_page(PageRange page not None) -> int:
@@ -50,7 +50,7 @@ def kmap_local_page(PageRange page not None) -> int:
     cdef CoreMachine machine = _machine_here()
     if page.machine is not machine:
         raise errors.StrategyError(f"pfn {page.pfn:#x} is another machine's: map this one's", machine.stack_name)
-    cdef void *mapped = lent_kmap_local_page(page.head)
+    cdef void *mapped = api_kmap_local_page(page.head)
     _raise_violation(machine)
     return <uintptr_t>mapped
 
@@ -58,20 +58,20 @@ def kmap_local_page(PageRange page not None) -> int:
 def kunmap_local(uintptr_t address):
     """Undo the newest kmap_local_page(); raises KmapError for any other."""
     cdef CoreMachine machine = _machine_here()
-    lent_kunmap_local(<void *>address)
+    api_kunmap_local(<void *>address)
     _raise_violation(machine)
 
 
 def kasan_depth_add(int delta):
     """Suppress KASAN's reports for this thread (-1), or stop suppressing them (+1)."""
     _machine_here()
-    lent_kasan_depth_add(delta)
+    api_kasan_depth_add(delta)
 
 
 def vmalloc_to_page(uintptr_t address) -> PageRange:
     """Return the page mapped at a vmalloc address, by a walk of the page table; raises FaultError."""
     cdef CoreMachine machine = _machine_here()
-    cdef page *found = lent_vmalloc_to_page(<void *>address)
+    cdef page *found = api_vmalloc_to_page(<void *>address)
     if found == NULL:
         raise errors.FaultError(f"no vmalloc page at {address:#x}", address)
     return _page_range(machine, found, 1)
@@ -79,6 +79,6 @@ def vmalloc_to_page(uintptr_t address) -> PageRange:
 
 def report_faults_to(int fd):
     """Have a SIGSEGV or SIGBUS of this process write a line to FD that tells what was touched, before it ends it."""
-    cdef int error = fault_report_to(fd)
+    cdef int error = crash_report_to(fd)
     if error:
         raise errors.SystemCallError(f"sigaction for faults: {strerror(error).decode()}", error)

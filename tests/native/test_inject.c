@@ -3,11 +3,18 @@
  * Every request to the host refused in turn, on a machine of its own each time: LeakSanitizer tells of what the
  * error paths forget, and the machine is as whole and as free as it was.
  */
+#include "base/fault_inject.h"
+#include "bench/arena.h"
+#include "bench/churn.h"
+#include "bench/pass.h"
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/hugetlb.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
-
-#include "arena.h"
-#include "hugetlb.h"
-#include "inject.h"
 
 #undef memset
 
@@ -110,14 +117,14 @@ static const scenario scenarios[] = { use_areas, use_pages, use_arena, use_churn
 static bool refuse_nth(const struct clearfw_config *config, scenario use, uint64_t n)
 {
 	struct machine *machine = boot(config, chain, 1);
-	uint64_t before = inject_calls();
+	uint64_t before = fault_inject_calls();
 	int status;
 	bool made;
 
-	inject_fail_after(n);
+	fault_inject_after(n);
 	status = use(machine);
-	inject_fail_after(0);
-	made = inject_calls() - before >= n;
+	fault_inject_after(0);
+	made = fault_inject_calls() - before >= n;
 	CHECK(made || !status);
 	CHECK(!made || status || use == use_thread);
 	CHECK(machine_nr_free(machine) == machine->nr_pages && machine_is_valid(machine) == NULL);
@@ -128,18 +135,18 @@ static bool refuse_nth(const struct clearfw_config *config, scenario use, uint64
 
 static bool refuse_nth_of_boot(const struct clearfw_config *config, uint64_t n)
 {
-	uint64_t before = inject_calls();
+	uint64_t before = fault_inject_calls();
 	struct clearfw_error error = { 0 };
 	struct machine *machine;
 
-	inject_fail_after(n);
+	fault_inject_after(n);
 	machine = machine_create(config, &error);
-	inject_fail_after(0);
+	fault_inject_after(0);
 	/* Advice may be refused, and hugetlb has another way. */
 	CHECK(machine || (error.code == CLEARFW_ESYS && error.sys_errno));
 	if (machine)
 		machine_destroy(machine);
-	return inject_calls() - before >= n;
+	return fault_inject_calls() - before >= n;
 }
 
 static void walk(const struct clearfw_config *config)

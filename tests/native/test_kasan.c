@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* KASAN over a RAM of 64 pages, the upper 16 of them HIGHMEM,, and 16 of vmalloc. Around both lies a gap. */
-#include "kasan.h"
+#include "mm/kasan.h"
 
-#include "buddy.h"
+#include "mm/buddy.h"
 #include "check.h"
 
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* kmap_local over a RAM of 32 pages, all but the first 4 of them HIGHMEM. */
-#include "kmap.h"
+#include "mm/kmap.h"
 
-#include "buddy.h"
+#include "mm/buddy.h"
 #include "check.h"
-#include "kasan.h"
+#include "mm/kasan.h"
 
 #include <signal.h>
 #include <string.h>

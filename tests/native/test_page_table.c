@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "page_table.h"
+#include "mm/page_table.h"
 
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _DEFAULT_SOURCE
-#include "primitive.h"
+#include "primitives/primitive.h"
 
 #include <string.h>
 #include <sys/mman.h>

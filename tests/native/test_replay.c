@@ -3,10 +3,11 @@
  * Scripts of made-up traces: events that hang together loosely, and events that no kernel would record, in several
  * lanes. Whatever they are, the replay of them leaves the machine whole; and so it does with any request refused.
  */
+#include "base/fault_inject.h"
+#include "mm/boot.h"
+#include "mm/machine.h"
 #include "rig.h"
-
-#include "inject.h"
-#include "replay.h"
+#include "trace/replay.h"
 
 #undef memset
 
@@ -121,13 +122,13 @@ static void test_refused(void)
 
 	make_events(1, 1 << 12, false);
 	for (uint64_t n = 1;; n++) {
-		uint64_t before = inject_calls();
+		uint64_t before = fault_inject_calls();
 
-		inject_fail_after(n);
+		fault_inject_after(n);
 		status = make_and_play(machine);
-		inject_fail_after(0);
+		fault_inject_after(0);
 		CHECK(machine_nr_free(machine) == machine->nr_pages && machine_is_valid(machine) == NULL);
-		if (inject_calls() - before < n)
+		if (fault_inject_calls() - before < n)
 			break;
 		CHECK(status < 0);
 	}

@@ -3,7 +3,7 @@
  * Sub-buffers as a kernel fills them, and such as none ever would: each lies at the end of its own allocation, so
  * that AddressSanitizer sees a read past it.
  */
-#include "ring_buffer.h"
+#include "trace/ring_buffer.h"
 
 #include "check.h"
 

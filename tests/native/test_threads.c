@@ -4,15 +4,20 @@
  * drain each other's per-CPU lists, rebind the stack under way, exit, and come back as new threads.
  *
  * Under -fsanitize=thread, suppress what it cannot judge, and nothing is left: race:drain_lists (owner and
- * drainer order themselves by membarrier(2), csrc/cpu.c), race:clearfw_stats_add (counters of others are read
+ * drainer order themselves by membarrier(2), csrc/mm/cpu.c), race:clearfw_stats_add (counters of others are read
  * as they are), race:free_buddy (PG_buddy changes under the zone's lock alone, a page's other flags do not).
  *
  * Argument: how many steps each thread takes in each round.
  */
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/hugetlb.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
+#include "primitives/primitive.h"
 #include "rig.h"
-
-#include "hugetlb.h"
-#include "primitive.h"
 
 #undef memset /* from here on the C library's */
 

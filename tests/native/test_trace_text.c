@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_text.h"
+#include "trace/trace_text.h"
 
 #include "check.h"
 

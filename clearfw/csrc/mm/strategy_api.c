@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Each function acts on the machine whose init point this thread is inside. */
+
+#include "mm/strategy_api.h"
+
+#include "mm/cpu.h"
+#include "mm/machine.h"
+#include "mm/vmalloc.h"
+
+#include <signal.h>
+#include <string.h>
+
+static struct cpu *cpu_here(void)
+{
+	return current_cpu.cpu;
+}
+
+/*
+ * arm64 ignores the top byte of a user-space address (Documentation/arch/arm64/tagged-pointers.rst), and so a tag
+ * that was not reset would go unnoticed where every other architecture faults by itself.
+ */
+static inline void fault_on_tag(const void *addr)
+{
+#ifdef __aarch64__
+	while (__builtin_expect(kasan_untagged(addr) != addr, 0))
+		raise(SIGSEGV);
+#else
+	(void)addr;
+#endif
+}
+
+static inline const struct clearfw_primitive *begin_clear(struct cpu *cpu, const void *addr, unsigned int npages)
+{
+	unsigned int size = npages > 1 ? 31u - (unsigned int)__builtin_clz(npages) : 0;
+
+	fault_on_tag(addr);
+	cpu->stats.clear_calls++;
+	cpu->stats.cleared_pages += npages;
+	if (__builtin_expect(npages > cpu->stats.longest_clear, 0))
+		cpu->stats.longest_clear = npages;
+	return cpu->machine->primitive[size < NR_PRIMITIVE_SIZES ? size : NR_PRIMITIVE_SIZES - 1];
+}
+
+static void clear_pages_incoherent(void *addr, unsigned int npages)
+{
+	struct cpu *cpu = cpu_here();
+
+	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
+
+	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
+	/* Until clear_page_make_coherent(), which is to come before the init point returns. */
+	if (primitive->fence && !cpu->violation)
+		cpu->violation = CLEARFW_EINCOHERENT;
+}
+
+void api_clear_pages(void *addr, unsigned int npages)
+{
+	struct cpu *cpu = cpu_here();
+	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
+
+	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
+	if (primitive->fence) {
+		primitive->fence();
+		cpu->stats.fences++;
+	}
+}
+
+/* The sizes may have had different primitives: the largest is the likeliest to need the fence, so ask all. */
+static void clear_page_make_coherent(void)
+{
+	struct cpu *cpu = cpu_here();
+	const struct clearfw_primitive *const *primitive = cpu->machine->primitive;
+
+	if (cpu->violation == CLEARFW_EINCOHERENT)
+		cpu->violation = 0;
+	for (int size = 0; size < NR_PRIMITIVE_SIZES; size++)
+		if (primitive[size]->fence) {
+			primitive[size]->fence();
+			cpu->stats.fences++;
+			return;
+		}
+}
+
+/* mm/kasan/shadow.c:memset, 7.3; kasan_depth suppresses the report, and so lets the write through. */
+void *api_memset(void *addr, int c, size_t nbytes)
+{
+	struct cpu *cpu = cpu_here();
+	struct kasan *kasan = &cpu->machine->kasan;
+	bool suppressed = cpu->kasan_depth && kasan->mode != KASAN_HW_TAGS;
+
+	cpu->stats.memsets++;
+	cpu->stats.memset_bytes += nbytes;
+	if (kasan->mode == KASAN_OFF)
+		return memset(addr, c, nbytes);
+	if (!suppressed && !kasan_check_write(kasan, addr, nbytes, &cpu->kasan_report)) {
+		cpu->stats.kasan_reports++;
+		return NULL;
+	}
+	memset(kasan_untagged(addr), c, nbytes);
+	return addr;
+}
+
+void *api_kmap_local_page(struct page *page)
+{
+	struct cpu *cpu = cpu_here();
+	struct machine *machine = cpu->machine;
+	int status = 0;
+	void *addr;
+
+	if (page->virtual)
+		return kasan_uses_tags(&machine->kasan) ? kasan_tagged(page->virtual, page->kasan_tag)
+							: page->virtual;
+	cpu->stats.kmaps++;
+	addr = kmap_local(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift, page, &status);
+	if (status && !cpu->violation)
+		cpu->violation = -status;
+	return addr;
+}
+
+void api_kunmap_local(const void *addr)
+{
+	struct cpu *cpu = cpu_here();
+	struct machine *machine = cpu->machine;
+	int status = kunmap(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift,
+			    kasan_untagged(addr));
+
+	if (status && !cpu->violation)
+		cpu->violation = -status;
+}
+
+static struct page *pfn_to_page(unsigned long pfn)
+{
+	struct machine *machine = cpu_here()->machine;
+
+	return pfn < machine->nr_pages ? &machine->mem_map[pfn] : NULL;
+}
+
+/* Only the direct map translates by arithmetic: a vmalloc address has no page this way (Rutland, 2023). */
+static struct page *virt_to_page(const void *addr)
+{
+	struct machine *machine = cpu_here()->machine;
+	size_t offset = (size_t)((const char *)kasan_untagged(addr) - machine->memory.direct);
+
+	return offset < machine->memory.lowmem ? &machine->mem_map[offset >> machine->page_shift] : NULL;
+}
+
+struct page *api_vmalloc_to_page(const void *addr)
+{
+	struct cpu *cpu = cpu_here();
+
+	cpu->stats.page_walks++;
+	return vmalloc_to_page(cpu->machine, addr);
+}
+
+static unsigned int api_vmalloc_run(const void *addr, unsigned int max, struct page **first)
+{
+	struct cpu *cpu = cpu_here();
+
+	cpu->stats.page_walks++;
+	return vmalloc_run(cpu->machine, addr, max, first);
+}
+
+static bool api_is_vmalloc_addr(const void *addr)
+{
+	return is_vmalloc_addr(cpu_here()->machine, addr);
+}
+
+void api_kasan_depth_add(int delta)
+{
+	cpu_here()->kasan_depth += delta;
+}
+
+static void might_sleep(const char *what)
+{
+	struct cpu *cpu = cpu_here();
+
+	(void)what;
+	if (cpu->in_init)
+		cpu->stats.sleeps++;
+}
+
+static void warn(const char *file, int line, const char *what)
+{
+	(void)file;
+	(void)line;
+	(void)what;
+	cpu_here()->stats.warnings++;
+}
+
+static bool page_is_mapped(struct machine *machine, const char *addr)
+{
+	size_t offset = (size_t)(addr - machine->memory.direct);
+
+	return offset < machine->memory.lowmem || vmalloc_to_page(machine, addr) ||
+	       kmap_to_pfn(&cpu_here()->kmap, machine->page_shift, addr) != NO_PFN;
+}
+
+bool api_is_mapped(struct machine *machine, const void *addr, size_t nbytes)
+{
+	size_t page = machine_page_size(machine);
+
+	/* A tag is not part of any address: left on, it faults. */
+	if (kasan_untagged(addr) != addr || (uintptr_t)addr + nbytes < (uintptr_t)addr)
+		return false;
+	for (uintptr_t at = (uintptr_t)addr & ~(page - 1); at < (uintptr_t)addr + nbytes; at += page)
+		if (!page_is_mapped(machine, (const char *)at))
+			return false;
+	return true;
+}
+
+const struct clearfw_core clearfw_core_table = {
+	.abi = CLEARFW_ABI,
+	.size = sizeof(struct clearfw_core),
+	.clear_pages = api_clear_pages,
+	.clear_pages_incoherent = clear_pages_incoherent,
+	.clear_page_make_coherent = clear_page_make_coherent,
+	.memset = api_memset,
+	.kmap_local_page = api_kmap_local_page,
+	.kunmap_local = api_kunmap_local,
+	.pfn_to_page = pfn_to_page,
+	.virt_to_page = virt_to_page,
+	.vmalloc_to_page = api_vmalloc_to_page,
+	.is_vmalloc_addr = api_is_vmalloc_addr,
+	.kasan_depth_add = api_kasan_depth_add,
+	.might_sleep = might_sleep,
+	.warn = warn,
+	.vmalloc_run = api_vmalloc_run,
+};
