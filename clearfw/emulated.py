@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, get_args
 import attrs
 
 from clearfw import compiler
-from clearfw.config import Backing, Kasan, Kmap
+from clearfw.config import Backing, Kasan, Kmap, Preempt
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
 from clearfw.machine import Counters
@@ -219,6 +219,7 @@ def words(config: Config) -> list[object]:
         get_args(Backing).index(config.backing),
         get_args(Kasan).index(config.kasan),
         get_args(Kmap).index(config.kmap),
+        get_args(Preempt).index(config.preempt),
         int(config.init_on_alloc),
         int(config.init_on_free),
         int(config.page_poison),

@@ -63,7 +63,7 @@ static inline unsigned int compound_order(const struct page *page)
 #ifdef CONFIG_64BIT
 #define CLEARFW_TAG_(tag) ((uintptr_t)(u8)(tag) << 56)
 #else
-#define CLEARFW_TAG_(tag) ((uintptr_t)0)
+#define CLEARFW_TAG_(tag) ((uintptr_t)(u8)(tag) & 0)
 #endif
 #define CLEARFW_HAS_TAGS_ (IS_ENABLED(CONFIG_KASAN_SW_TAGS) || IS_ENABLED(CONFIG_KASAN_HW_TAGS))
 
