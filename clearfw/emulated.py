@@ -83,7 +83,7 @@ class EmulatedMachine:
         """Boot it; raises what compiling STRATEGY and booting raise, MissingToolError and RunnerError."""
         check_memory(config.alias or config.memory)
         self.config = config
-        compiled = compiler.compile_c(strategy.source, config.kernel_options(), architecture.compiler())
+        compiled = compiler.compile_c(strategy.read, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
         self._runner = Runner(command, compiled, strategy.name)
         try:

@@ -234,15 +234,21 @@ class RunnerError(ClearfwError):
 
 @attrs.define
 class CompileError(ClearfwError):
-    """`source` does not compile; `stderr` is the compiler's own text, unchanged."""
+    """`source` does not compile; `stderr` is the compiler's text, `missing` names that nobody declares."""
 
     source: str
     stderr: str
+    missing: tuple[str, ...] = ()
     message: str = attrs.field(init=False)
 
     @message.default
     def _compose(self) -> str:
-        return f"{self.source} does not compile:\n{self.stderr}"
+        told = f"{self.source} does not compile:\n{self.stderr}"
+        if not self.missing:
+            return told
+        names = ", ".join(self.missing)
+        advice = "define them above the function, or leave out what needs them"
+        return f"{told.rstrip()}\nnot in strategy.h: {names}: {advice}"
 
 
 class AbiError(ClearfwError):
@@ -361,13 +367,11 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EPREEMPT: (
         PreemptionError,
-        "{stack!r} returned with another preempt count: pair preempt_disable() with preempt_enable(), "
-        "kmap_atomic() with kunmap_atomic(), and so on",
+        "{stack!r} returned with another preempt count: pair preempt_disable() with preempt_enable()",
     ),
     CoreErrno.EIRQS: (
         PreemptionError,
-        "{stack!r} changed whether interrupts are disabled: its caller may have disabled them, so pair "
-        "local_irq_save() with local_irq_restore()",
+        "{stack!r} left interrupts changed: pair local_irq_save() with local_irq_restore(), and no other",
     ),
     CoreErrno.EZERO_PAGES: (
         ZeroPagesError,

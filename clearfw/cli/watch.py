@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearfw import attempts, saves
-from clearfw.compiler import own_headers
 from clearfw.errors import ClearfwError, ConfigError
 from clearfw.strategies import elements, from_name, is_file_name
+from clearfw.toolchain.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ def _sources(edited: Sequence[Path]) -> Iterator[Path]:
     for path in edited:
         yield path
         with contextlib.suppress(ClearfwError):  # it is gone, for now
-            yield from own_headers(path)
+            yield from Source(path).headers
 
 
 def _try(

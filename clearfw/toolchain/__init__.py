@@ -1,0 +1,1 @@
+"""Compilers, what they are given, and the architectures that are compiled for."""
