@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from clearfw import compiler
+from clearfw.toolchain import compiler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from clearfw.compiler import Compiler
+    from clearfw.toolchain.compiler import Compiler
     from clearfw.toolchain.source import Source
 
 # CONFIG_FRAME_WARN of a kernel of so many bits, by default (lib/Kconfig.debug, 7.3).

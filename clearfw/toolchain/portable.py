@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from clearfw import compiler
 from clearfw.errors import CompileError
+from clearfw.toolchain import compiler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from clearfw.compiler import Compiler
+    from clearfw.toolchain.compiler import Compiler
     from clearfw.toolchain.source import Source
 
 _MACROS = ("__x86_64__", "__amd64__", "__i386__", "__aarch64__", "__arm__", "__s390x__", "__s390__")
