@@ -179,7 +179,9 @@ def _as_read(source: Source | None, arguments: Sequence[str], root: Path) -> Ite
     copy = str(source.write_to(root))
     forward(source.kernel_headers(), root.parent / "headers")
     yield f"-I{root.parent / 'headers'}"
+    # __FILE__ and what a debugger shows: as in a kernel's tree, the same wherever the folder is.
     yield f"-ffile-prefix-map={root}="
+    yield f"-ffile-prefix-map={Path(copy).parent}/="
     yield from (copy if argument == str(source.path) else argument for argument in arguments)
 
 
