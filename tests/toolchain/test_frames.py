@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clearfw.errors import CompileError
 from clearfw.toolchain.frames import frames, limit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY = """#include <clearfw/strategy.h>
 static noinline void use(void *addr) {{ barrier(); clear_page(addr); }}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from clearfw.toolchain.portable import is_portable
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY = """#include <linux/mm.h>
 {before}
@@ -22,7 +25,7 @@ NT = '__asm__ volatile("movnti %1, (%0)" : : "r"(page), "r"(0UL) : "memory");'
         ("", "", True),
         ("", "barrier(); smp_wmb(); wmb(); cpu_relax(); prefetchw(page);", True),
         ("", '__asm__ volatile("" : : "r"(page) : "memory");', True),
-        ("", "/* asm(\\"nop\\") */", True),
+        ("", '/* asm("nop") */', True),
         ("", NT, False),
         ("", 'asm("nop");', False),
         ("", f"\n#ifdef CONFIG_X86\n{NT}\n#endif\n", True),
@@ -34,7 +37,10 @@ NT = '__asm__ volatile("movnti %1, (%0)" : : "r"(page), "r"(0UL) : "memory");'
     ],
 )
 def test_an_instruction_makes_it_one_architectures(
-    tmp_path: Path, before: str, code: str, portable: bool  # noqa: FBT001
+    tmp_path: Path,
+    before: str,
+    code: str,
+    portable: bool,  # noqa: FBT001
 ) -> None:
     """But not one that only that architecture gets to see, nor what clearfw's headers are made of."""
     path = tmp_path / "mine.c"
