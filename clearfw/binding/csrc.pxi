@@ -217,6 +217,7 @@ cdef extern from "bench/arena.h" nogil:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
+        unsigned int dirty
         uint32_t nr_chunks
     int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
     void arena_deinit(arena *arena)
@@ -262,6 +263,7 @@ cdef extern from "bench/timing.h" nogil:
 cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
+        uint64_t npages
         uint64_t touched
         uint64_t pfn
     const clearfw_strategy witness_strategy
