@@ -3,18 +3,11 @@
 
 #include "mm/machine.h"
 
-#include <string.h>
-
 __thread struct garbage_asked garbage_asked;
 
 static void dirty(const struct machine *machine, const struct page *page, size_t npages)
 {
-	size_t nbytes = npages << machine->page_shift;
-
-	/* An aliased machine has no more than that in truth. */
-	if (machine->config.alias && nbytes > machine->config.alias)
-		nbytes = machine->config.alias;
-	memset(machine_page_bytes(machine, page), GARBAGE_BYTE, nbytes);
+	machine_fill(machine, page->pfn, npages, GARBAGE_BYTE);
 }
 
 static bool dirty_pages(struct page *page, int npages)

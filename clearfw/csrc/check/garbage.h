@@ -3,10 +3,7 @@
 #ifndef CLEARFW_GARBAGE_H
 #define CLEARFW_GARBAGE_H
 
-#include <clearfw/abi.h>
-
-/* GARBAGE_BYTE of lib/test_meminit.c, 7.3: what memory holds before it is cleared. */
-#define GARBAGE_BYTE 0x9e
+#include "primitives/primitive.h"
 
 /* Fills with garbage, through the core's own view, and passes on. */
 extern const struct clearfw_strategy garbage_strategy;

@@ -64,7 +64,8 @@ struct machine {
 	uint64_t id; /* never reused, so that a thread can tell a new machine from an old one */
 	struct clearfw_config config;
 	uint32_t page_shift;
-	uint32_t nr_pages;
+	uint32_t first_pfn; /* above 0: there is a hole below */
+	uint32_t nr_pages;  /* max_pfn, one past the last */
 	struct memory memory;
 	struct page *mem_map;
 	struct zone zone[MAX_NR_ZONES];
@@ -114,6 +115,9 @@ static inline void *machine_page_bytes(const struct machine *machine, const stru
 {
 	return memory_at(&machine->memory, (size_t)page->pfn << machine->page_shift);
 }
+
+/* The kernel has a struct page for every pfn of a section, memory or not; here those of a hole come when asked for. */
+struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn);
 
 static inline void machine_event(struct machine *machine, enum clearfw_event event)
 {

@@ -14,6 +14,9 @@ const struct clearfw_primitive *primitive_at(int index);
 /* NULL where the name is unknown. Knows "kernel": what Linux 7.3 would pick on this CPU. */
 const struct clearfw_primitive *primitive_by_name(const char *name);
 
+/* GARBAGE_BYTE of lib/test_meminit.c, 7.3: what memory holds before it is cleared. */
+#define GARBAGE_BYTE 0x9e
+
 static inline bool primitive_is_supported(const struct clearfw_primitive *primitive)
 {
 	return !primitive->supported || primitive->supported();
