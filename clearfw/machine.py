@@ -78,7 +78,7 @@ class Machine(CoreMachine):
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
         """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
         super().__init__()
-        check_memory(config.alias or config.memory)
+        check_memory(config.real_memory)
         self.config = config
         self._new_manager()
         self._boot(config)

@@ -58,8 +58,9 @@ cdef extern from "mm/config.h" nogil:
         KMAP_STRICT, KMAP_PRICED
     struct clearfw_config:
         uint64_t memory
-        uint64_t alias
+        uint64_t hole
         uint64_t highmem
+        bint window
         uint32_t page_shift
         clearfw_backing backing
         clearfw_kasan kasan
@@ -103,18 +104,10 @@ cdef extern from "mm/kasan.h" nogil:
         uint8_t pointer_tag
         uint8_t memory_tag
 
-cdef extern from "mm/init_point.h" nogil:
+cdef extern from "mm/types.h" nogil:
     enum init_point:
         INIT_ALLOC, INIT_FREE, INIT_VMALLOC
     ctypedef int (*init_callback)(void *context, init_point point, const void *what, unsigned long n) noexcept
-    int init_point_bind(c_machine *machine, init_point point, const clearfw_strategy *const *chain, int nr)
-    int init_point_bind_callback(c_machine *machine, init_point point, init_callback callback, void *context)
-    int init_pages(c_cpu *cpu, init_point point, page *page, unsigned int npages)
-    int init_bulk(c_cpu *cpu, init_point point, page **pages, int nr)
-    bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
-    bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
-
-cdef extern from "mm/vmalloc.h" nogil:
     struct vmalloc_area:
         char *start
         size_t nbytes
@@ -123,12 +116,6 @@ cdef extern from "mm/vmalloc.h" nogil:
         uint32_t huge_pages
         void *tagged
         uint32_t *pfns
-    int c_vmalloc "vmalloc"(c_machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, vmalloc_area **area)
-    int c_vfree "vfree"(c_machine *machine, const void *addr)
-    enum:
-        VMALLOC_ALLOW_HUGE
-
-cdef extern from "mm/machine.h" nogil:
     struct c_cpu "cpu":
         bint in_init
         clearfw_error error
@@ -136,6 +123,7 @@ cdef extern from "mm/machine.h" nogil:
     struct c_machine "machine":
         clearfw_config config
         uint32_t page_shift
+        uint32_t first_pfn
         uint32_t nr_pages
         memory memory
         page *mem_map
@@ -145,24 +133,53 @@ cdef extern from "mm/machine.h" nogil:
         const clearfw_primitive *primitive[20]
         unsigned int nr_events
         uint8_t events[4096]
+    enum:
+        NR_PRIMITIVE_SIZES, EVENT_LOG_SIZE, MAX_PAGE_ORDER, MAX_CONTIG_ORDER
+
+cdef extern from "mm/init_point.h" nogil:
+    int init_point_bind(c_machine *machine, init_point point, const clearfw_strategy *const *chain, int nr)
+    int init_point_bind_callback(c_machine *machine, init_point point, init_callback callback, void *context)
+    int init_pages(c_cpu *cpu, init_point point, page *page, unsigned int npages)
+    int init_bulk(c_cpu *cpu, init_point point, page **pages, int nr)
+    bint strategy_has_point(const clearfw_strategy *strategy, init_point point)
+    bint strategy_ask(const clearfw_strategy *strategy, init_point point, const void *what, unsigned long n)
+    void cpu_forget_violation(c_cpu *cpu)
+    int cpu_take_violation(c_cpu *cpu)
+
+cdef extern from "mm/vmalloc.h" nogil:
+    int c_vmalloc "vmalloc"(c_machine *machine, size_t nbytes, gfp_t gfp, unsigned int flags, vmalloc_area **area)
+    int c_vfree "vfree"(c_machine *machine, const void *addr)
+    enum:
+        VMALLOC_ALLOW_HUGE
+
+cdef extern from "mm/cpu.h" nogil:
     struct c_current_cpu "current_cpu":
         uint64_t machine_id
         c_cpu *cpu
+    c_cpu *this_cpu(c_machine *machine)
+    void machine_drain(c_machine *machine)
+
+cdef extern from "mm/boot.h" nogil:
     c_machine *machine_create(const clearfw_config *config, clearfw_error *err)
     void machine_destroy(c_machine *machine)
+    const char *machine_is_valid(c_machine *machine)
+
+cdef extern from "mm/machine.h" nogil:
     void machine_stats(c_machine *machine, clearfw_stats *stats)
     void machine_reset_stats(c_machine *machine)
-    const char *machine_is_valid(c_machine *machine)
-    void machine_drain(c_machine *machine)
     uint64_t machine_nr_free(c_machine *machine)
-    c_cpu *this_cpu(c_machine *machine)
     void *machine_page_bytes(const c_machine *machine, const page *page)
-    enum:
-        NR_PRIMITIVE_SIZES, EVENT_LOG_SIZE
+
+cdef extern from "mm/contents.h" nogil:
+    struct byte_found:
+        uint32_t pfn
+        uint32_t offset
+        uint8_t byte
+    void machine_fill(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte)
+    bint machine_first_not(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte, byte_found *found)
+    int machine_lost_sight(c_machine *machine)
 
 cdef extern from "mm/page_alloc.h" nogil:
-    enum:
-        MAX_PAGE_ORDER, MAX_CONTIG_ORDER
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
     int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
@@ -184,6 +201,8 @@ cdef extern from "primitives/primitive.h" nogil:
     const clearfw_primitive *primitive_at(int index)
     const clearfw_primitive *primitive_by_name(const char *name)
     bint primitive_is_supported(const clearfw_primitive *primitive)
+    enum:
+        C_GARBAGE_BYTE "GARBAGE_BYTE"
     bint primitive_is_filled(const void *addr, size_t nbytes, uint8_t byte, size_t *where)
 
 cdef extern from "mm/strategy_api.h" nogil:
@@ -195,17 +214,24 @@ cdef extern from "mm/strategy_api.h" nogil:
     void *api_memset(void *addr, int c, size_t nbytes)
     void api_kasan_depth_add(int delta)
     page *api_vmalloc_to_page(const void *addr)
-    void cpu_forget_violation(c_cpu *cpu)
-    int cpu_take_violation(c_cpu *cpu)
 
 cdef extern from "bench/arena.h" nogil:
-    enum consumer_touch:
-        TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
     struct arena_chunk:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
         uint32_t nr_chunks
+    int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
+    void arena_deinit(arena *arena)
+    void arena_fragment(arena *arena, uint64_t seed)
+    void arena_dirty(arena *arena, uint32_t chunk)
+    void *arena_chunk_bytes(const arena *arena, uint32_t chunk)
+
+cdef extern from "bench/consumer.h" nogil:
+    enum consumer_touch:
+        TOUCH_NONE, TOUCH_FIRST, TOUCH_ALL
+
+cdef extern from "bench/pass.h" nogil:
     struct arena_pass:
         unsigned int order
         gfp_t gfp
@@ -219,20 +245,19 @@ cdef extern from "bench/arena.h" nogil:
         uint64_t alloc_ns
         uint64_t free_ns
         uint64_t dirty_offset
+    int arena_run(arena *arena, uint32_t chunk, const arena_pass *run, arena_times *times)
+    int arena_latency(arena *arena, uint32_t chunk, const arena_pass *run, uint32_t *latency_ns, uint64_t *count)
+    uint64_t arena_roofline(arena *arena, uint32_t chunk, const clearfw_primitive *primitive, size_t call_bytes)
+
+cdef extern from "bench/churn.h" nogil:
     struct churn_times:
         uint64_t total_ns
         uint64_t order_ns[11]
         uint64_t order_ops[11]
-    int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
-    void arena_deinit(arena *arena)
-    int arena_run(arena *arena, uint32_t chunk, const arena_pass *run, arena_times *times)
-    int arena_latency(arena *arena, uint32_t chunk, const arena_pass *run, uint32_t *latency_ns, uint64_t *count)
-    uint64_t arena_roofline(arena *arena, uint32_t chunk, const clearfw_primitive *primitive, size_t call_bytes)
-    void arena_fragment(arena *arena, uint64_t seed)
-    void arena_dirty(arena *arena, uint32_t chunk)
-    void *arena_chunk_bytes(const arena *arena, uint32_t chunk)
     int churn_run(c_machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp,
                   bint by_order, churn_times *times)
+
+cdef extern from "bench/timing.h" nogil:
     int vmalloc_time(c_machine *machine, vmalloc_area *area, uint64_t *ns, bint *clean)
     int dispatch_time(c_machine *machine, uint64_t rounds, uint64_t *ns)
     int pairs_time(c_machine *machine, unsigned int order, gfp_t gfp, uint64_t rounds, uint64_t *ns)

@@ -6,8 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from clearfw.checks import machines
-from clearfw.checks.contents import look
-from clearfw.checks.neighbours import look_around
+from clearfw.checks.contents import look, look_around
 from clearfw.review import GARBAGE, check
 
 if TYPE_CHECKING:

@@ -14,6 +14,13 @@
 #define is_vmalloc_addr core_is_vmalloc_addr
 #define vmalloc_run core_vmalloc_run
 #define vmalloc_to_page core_vmalloc_to_page
+#include "check.h"
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
+#include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 #undef is_vmalloc_addr
 #undef vmalloc_run
@@ -27,10 +34,6 @@ static unsigned int rig_page_shift = 12;
 #define PAGE_SHIFT rig_page_shift
 #undef __always_inline /* the C library's, which a strategy never sees */
 #include <clearfw/strategy.h>
-
-#include "check.h"
-#include "mm/strategy_api.h"
-#include "mm/page_alloc.h"
 
 /* A refused call, and the facts that its message will have. */
 #define CHECK_REFUSED(machine, status, errno_)                                       \

@@ -3,11 +3,18 @@
  * Every request to the host refused in turn, on a machine of its own each time: LeakSanitizer tells of what the
  * error paths forget, and the machine is as whole and as free as it was.
  */
-#include "rig.h"
-
-#include "bench/arena.h"
-#include "mm/hugetlb.h"
 #include "base/fault_inject.h"
+#include "bench/arena.h"
+#include "bench/churn.h"
+#include "bench/pass.h"
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/hugetlb.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
+#include "rig.h"
 
 #undef memset
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A strategy that allocates and frees inside the init point: each call is refused, and nothing changes. */
+#include "mm/gfp.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static struct machine *machine;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A list to free that has a page twice, or one that is free: nothing of it is freed. */
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void refuse(struct machine *machine, struct page **pages, struct page *second)

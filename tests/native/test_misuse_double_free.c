@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A block freed twice: it lies on a per-CPU list (order 3), in the buddy (5), or in a larger free block. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void free_twice(struct machine *machine, unsigned int order)

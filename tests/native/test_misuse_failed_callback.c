@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A callback that fails, as one does that raised an exception in Python. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/init_point.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static int fail(void *context, enum init_point point, const void *what, unsigned long n)

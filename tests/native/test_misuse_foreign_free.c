@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Free of what is no block, or not all of one: a tail page, half a block, twice a block. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void refuse(struct machine *machine, struct page *page, unsigned int order)

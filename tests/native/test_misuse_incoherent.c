@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A strategy that leaves its stores on their way: refused where the primitive's stores need a fence. */
-#include "rig.h"
-
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "primitives/primitive.h"
+#include "rig.h"
 
 static int fences;
 

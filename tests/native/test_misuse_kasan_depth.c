@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A strategy that disables KASAN and does not enable it again: found out, and put right for the next. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void disable_only(struct page *page, int numpages)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A strategy that maps all pages of a block before it unmaps any: the 17th has no slot. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void map_all_first(struct page *page, int numpages)

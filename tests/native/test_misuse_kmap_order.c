@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Strategies that unmap the older of two mappings first, unmap what is not mapped, or leave a page mapped. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/init_point.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static void unmap_oldest(struct page *page, int numpages)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Orders that alloc_pages() and alloc_contig_pages() do not have, and blocks there is no room for. */
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 int main(void)

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A stack that passes everything on: dirty memory reaches no caller, and a free that fails did not happen. */
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "rig.h"
 
 static bool pass_on(struct page *page, int numpages)

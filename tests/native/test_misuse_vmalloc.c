@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vmalloc of nothing or too much, vfree of what is no area, vmalloc where no single page can be mapped. */
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
 #include "rig.h"
 
 static void test_sizes(struct machine *machine)

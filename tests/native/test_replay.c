@@ -3,9 +3,10 @@
  * Scripts of made-up traces: events that hang together loosely, and events that no kernel would record, in several
  * lanes. Whatever they are, the replay of them leaves the machine whole; and so it does with any request refused.
  */
-#include "rig.h"
-
 #include "base/fault_inject.h"
+#include "mm/boot.h"
+#include "mm/machine.h"
+#include "rig.h"
 #include "trace/replay.h"
 
 #undef memset

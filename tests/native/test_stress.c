@@ -6,11 +6,16 @@
  *
  * Arguments: how many steps, and the seed of the first machine.
  */
-#include "rig.h"
-
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
 #include "mm/hugetlb.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "mm/page_poison.h"
 #include "primitives/primitive.h"
+#include "rig.h"
 
 #define STEPS_A_MACHINE 1000
 #define STEPS_A_CHECK 50

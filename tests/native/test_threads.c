@@ -9,10 +9,15 @@
  *
  * Argument: how many steps each thread takes in each round.
  */
-#include "rig.h"
-
+#include "mm/boot.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
 #include "mm/hugetlb.h"
+#include "mm/init_point.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
 #include "primitives/primitive.h"
+#include "rig.h"
 
 #undef memset /* from here on the C library's */
 

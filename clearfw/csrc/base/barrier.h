@@ -15,14 +15,8 @@ struct barrier {
 
 #define BARRIER_INIT(threads) { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, (threads), false }
 
-/*
- * Moves the calling thread to a processor of its own, as far as they go round: left to itself the scheduler
- * starts new threads on one, for milliseconds.
- */
-void pin_to_nth_cpu(int thread);
-
 /* Returns when the last thread is there; false: it was called off. */
-bool barrier_wait(struct barrier *gate);
-void barrier_call_off(struct barrier *gate);
+bool barrier_wait(struct barrier *barrier);
+void barrier_call_off(struct barrier *barrier);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The monotonic clock, and what it costs to read it. */
 #ifndef CLEARFW_CLOCK_H
 #define CLEARFW_CLOCK_H
 
@@ -12,5 +13,8 @@ static inline uint64_t clock_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+/* Nanoseconds that reading the clock takes. */
+uint64_t clock_cost_ns(void);
 
 #endif

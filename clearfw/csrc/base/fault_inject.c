@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "base/fault_inject.h"
 
 #include <errno.h>

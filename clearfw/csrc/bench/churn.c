@@ -3,10 +3,14 @@
  * A generated mix of allocations and frees. Each operation is a word: the order in the
  * low bits, CHURN_FREE where the slot is freed, and the slot above CHURN_SLOT_SHIFT.
  */
-#include "bench/arena.h"
+#include "bench/churn.h"
+
 #include "base/clock.h"
 #include "base/fault_inject.h"
-#include "mm/page_handover.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/page_alloc.h"
+#include "mm/page_prep.h"
 
 #include <stdlib.h>
 

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What benchmarks time beside the chunks of an arena: whole loops, so that nothing but the loop is in them. */
-#include "bench/arena.h"
+#include "bench/timing.h"
+
 #include "base/clock.h"
-#include "mm/page_handover.h"
+#include "bench/arena.h"
+#include "mm/cpu.h"
+#include "mm/init_point.h"
+#include "mm/page_alloc.h"
+#include "mm/page_prep.h"
 #include "primitives/primitive.h"
-
-uint64_t clock_cost_ns(void)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (int i = 0; i < 100; i++) {
-		uint64_t start = clock_ns(), cost = clock_ns() - start;
-
-		best = cost < best ? cost : best;
-	}
-	return best;
-}
 
 int vmalloc_time(struct machine *machine, struct vmalloc_area *area, uint64_t *ns, bool *clean)
 {
@@ -25,7 +18,7 @@ int vmalloc_time(struct machine *machine, struct vmalloc_area *area, uint64_t *n
 
 	for (uint32_t i = 0; i < area->nr_pages; i++)
 		primitive_dirty(machine_page_bytes(machine, &machine->mem_map[area->pfns[i]]),
-				machine_page_size(machine), GARBAGE);
+				machine_page_size(machine), GARBAGE_BYTE);
 	start = clock_ns();
 	status = vmalloc_reinit(machine, area);
 	*ns = clock_ns() - start;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "check/crash_report.h"
 
 #include "check/garbage.h"
+#include "mm/cpu.h"
 #include "mm/machine.h"
-#include "mm/machines.h"
+#include "mm/vmalloc.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
 #ifndef CLEARFW_GARBAGE_H
 #define CLEARFW_GARBAGE_H
 
-#include "primitives/primitive.h"
+#include <clearfw/abi.h>
 
 /* Fills with garbage, through the core's own view, and passes on. */
 extern const struct clearfw_strategy garbage_strategy;

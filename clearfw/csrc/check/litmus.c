@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "check/litmus.h"
 
 #include "base/clock.h"
-#include "check/garbage.h"
 #include "base/fault_inject.h"
+#include "mm/cpu.h"
+#include "mm/init_point.h"
+#include "primitives/primitive.h"
 
 #include <sched.h>
 #include <stdalign.h>

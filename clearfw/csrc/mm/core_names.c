@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/core_names.h"
 
 #include "mm/gfp.h"

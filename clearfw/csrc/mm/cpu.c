@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads as CPUs: attaching one to a machine, and reaching the lists of the others. */
+#include "mm/cpu.h"
+
 #include "base/fault_inject.h"
 #include "mm/machine.h"
-#include "mm/machines.h"
 
 #include <linux/membarrier.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
 #ifndef CLEARFW_FREE_LISTS_H
 #define CLEARFW_FREE_LISTS_H
 
+#include "mm/cpu.h"
+#include "mm/gfp.h"
 #include "mm/machine.h"
 
 /* The fast paths as one function each, and what they rarely need kept out of them: a quarter of a pair's time. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/hugetlb.h"
+
+#include "mm/gfp.h"
 
 void hugetlb_init(struct hugetlb_pool *pool, struct machine *machine, unsigned int order)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/init_point.h"
 
 #include "base/fault_inject.h"
+#include "mm/cpu.h"
 #include "mm/machine.h"
 
 bool strategy_has_point(const struct clearfw_strategy *strategy, enum init_point point)
@@ -239,4 +241,17 @@ int init_vmalloc(struct cpu *cpu, const void *start, unsigned long nbytes)
 	if (status)
 		cpu->error.wanted = nbytes;
 	return status;
+}
+
+void cpu_forget_violation(struct cpu *cpu)
+{
+	cpu->violation = 0;
+}
+
+int cpu_take_violation(struct cpu *cpu)
+{
+	int violation = cpu->violation;
+
+	cpu->violation = 0;
+	return violation ? clearfw_fail(&cpu->error, violation, "strategy") : 0;
 }

@@ -3,31 +3,7 @@
 #ifndef CLEARFW_INIT_POINT_H
 #define CLEARFW_INIT_POINT_H
 
-#include <clearfw/abi.h>
-
-#include "base/error.h"
-
-struct cpu;
-struct machine;
-
-enum init_point { INIT_ALLOC, INIT_FREE, INIT_VMALLOC, NR_INIT_POINTS };
-
-#define INIT_STACK_MAX 16
-
-/*
- * Stands in for a chain when some implementation is not native. Returns 1 for
- * claimed, 0 for passed on by all, negative when it failed and has kept the reason.
- * WHAT is a struct page * and N its pages, or a vmalloc address and N its bytes.
- */
-typedef int (*init_callback)(void *context, enum init_point point, const void *what, unsigned long n);
-
-struct init_stack {
-	int nr;
-	const struct clearfw_strategy *strategy[INIT_STACK_MAX]; /* first asked first */
-	init_callback callback;					  /* NULL: the chain decides */
-	void *context;
-	struct init_stack *next; /* retired */
-};
+#include "mm/types.h"
 
 /* Whether STRATEGY has a function for POINT. */
 bool strategy_has_point(const struct clearfw_strategy *strategy, enum init_point point);
@@ -48,5 +24,9 @@ int init_vmalloc(struct cpu *cpu, const void *start, unsigned long nbytes);
 
 /* Many order-0 pages at once; PAGES is reordered. */
 int init_bulk(struct cpu *cpu, enum init_point point, struct page **pages, int nr);
+
+/* What a strategy did wrong so far in this init point; taking it fills in cpu->error. */
+void cpu_forget_violation(struct cpu *cpu);
+int cpu_take_violation(struct cpu *cpu);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/kasan.h"
 
-#include "mm/buddy.h"
 #include "base/fault_inject.h"
+#include "mm/buddy.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -10,8 +10,8 @@
 
 #include <clearfw/abi.h>
 
-#include "mm/config.h"
 #include "base/error.h"
+#include "mm/config.h"
 #include "mm/memory.h"
 
 #include <stdatomic.h>

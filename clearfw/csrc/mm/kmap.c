@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/kmap.h"
 
-#include "mm/buddy.h"
 #include "base/fault_inject.h"
+#include "mm/buddy.h"
 #include "mm/kasan.h"
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/memory.h"
 
 #include "base/fault_inject.h"

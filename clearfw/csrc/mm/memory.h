@@ -3,8 +3,8 @@
 #ifndef CLEARFW_MEMORY_H
 #define CLEARFW_MEMORY_H
 
-#include "mm/config.h"
 #include "base/error.h"
+#include "mm/config.h"
 
 #include <stddef.h>
 

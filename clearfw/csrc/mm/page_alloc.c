@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/page_alloc.h"
 
-#include "mm/page_handover.h"
+#include "mm/cpu.h"
+#include "mm/init_point.h"
+#include "mm/page_prep.h"
 
 /* __alloc_pages_slowpath(), as far as it goes: what the CPUs hold may merge into a block. */
 static SLOW struct page *alloc_slowpath(struct cpu *cpu, unsigned int order, gfp_t gfp)

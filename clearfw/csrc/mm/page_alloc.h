@@ -3,10 +3,8 @@
 #ifndef CLEARFW_PAGE_ALLOC_H
 #define CLEARFW_PAGE_ALLOC_H
 
+#include "mm/gfp.h"
 #include "mm/machine.h"
-
-/* Gigantic blocks: up to 1 << 20 pages, 4 GiB of 4 KiB pages. */
-#define MAX_CONTIG_ORDER 20
 
 /* All return 0, or negative with the calling thread's cpu->error filled in. */
 int machine_alloc(struct machine *machine, unsigned int order, gfp_t gfp, struct page **page);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/page_poison.h"
 
 #include "primitives/primitive.h"

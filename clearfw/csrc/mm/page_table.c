@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "mm/page_table.h"
 
 #include "base/fault_inject.h"

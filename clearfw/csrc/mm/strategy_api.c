@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Each function acts on the machine whose init point this thread is inside. */
+
 #include "mm/strategy_api.h"
 
+#include "mm/cpu.h"
 #include "mm/machine.h"
+#include "mm/vmalloc.h"
 
 #include <signal.h>
 #include <string.h>
@@ -201,19 +204,6 @@ bool api_is_mapped(struct machine *machine, const void *addr, size_t nbytes)
 		if (!page_is_mapped(machine, (const char *)at))
 			return false;
 	return true;
-}
-
-void cpu_forget_violation(struct cpu *cpu)
-{
-	cpu->violation = 0;
-}
-
-int cpu_take_violation(struct cpu *cpu)
-{
-	int violation = cpu->violation;
-
-	cpu->violation = 0;
-	return violation ? clearfw_fail(&cpu->error, violation, "strategy") : 0;
 }
 
 const struct clearfw_core clearfw_core_table = {

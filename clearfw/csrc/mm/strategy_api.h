@@ -21,8 +21,4 @@ struct page *api_vmalloc_to_page(const void *addr);
 /* Whether all of [addr, addr + nbytes) can be written by this thread: direct map, vmalloc, or live kmap slots. */
 bool api_is_mapped(struct machine *machine, const void *addr, size_t nbytes);
 
-/* What a strategy did wrong so far in this init point; taking it fills in cpu->error. */
-void cpu_forget_violation(struct cpu *cpu);
-int cpu_take_violation(struct cpu *cpu);
-
 #endif

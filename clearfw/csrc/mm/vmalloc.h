@@ -3,38 +3,8 @@
 #ifndef CLEARFW_VMALLOC_H
 #define CLEARFW_VMALLOC_H
 
-#include <clearfw/abi.h>
-
-#include "base/error.h"
 #include "mm/gfp.h"
-#include "mm/page_table.h"
-
-#include <pthread.h>
-
-struct machine;
-struct cpu;
-
-/* struct vm_struct: one allocation. Behind each lies an unmapped guard page. */
-struct vmalloc_area {
-	struct vmalloc_area *next; /* by address */
-	char *start;		   /* untagged */
-	size_t nbytes;		   /* as asked for */
-	uint32_t nr_pages;
-	uint32_t nr_runs; /* physically contiguous pieces, and so mappings */
-	uint32_t huge_pages; /* pages under PMD leaves, at the area's beginning */
-	void *tagged;	  /* what the caller was given */
-	uint32_t *pfns;	  /* area->pages[] */
-};
-
-struct vmalloc {
-	pthread_mutex_t lock; /* of everything here; the page allocator's locks nest inside it */
-	char *start; /* the vmalloc area; NULL until its first use */
-	size_t nbytes;
-	struct vmalloc_area *areas;
-	struct page_table table;
-	uint64_t nr_mappings;
-	uint64_t max_mappings; /* vm.max_map_count */
-};
+#include "mm/types.h"
 
 #define VMALLOC_ALLOW_HUGE 1u
 

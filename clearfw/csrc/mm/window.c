@@ -420,9 +420,6 @@ void window_close(struct window *window)
 	size_t nr_units = window->nr_chunks * CHUNK_UNITS;
 
 	delist(window);
-	for (int i = 0; i < MAX_SLOTS; i++)
-		if (window->slot[i].at)
-			cover(window->slot[i].at, WINDOW_CHUNK);
 	if (window->reservation)
 		munmap(window->reservation, (MAX_SLOTS + 1) * WINDOW_CHUNK);
 	if (window->garbage_lines)

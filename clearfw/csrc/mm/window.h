@@ -21,6 +21,7 @@ struct window;
  * calling thread may touch them: its faults there are served, all others go on to the handler there was before.
  */
 struct window *window_open(char *start, size_t nbytes, struct clearfw_error *err);
+/* The address space is the caller's to unmap, with the chunks that are there. */
 void window_close(struct window *window);
 
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "primitives/primitive.h"
 
 #include "primitives/primitive_arch.h"

@@ -8,14 +8,14 @@
 
 #include <clearfw/abi.h>
 
+/* What memory holds before it is cleared: GARBAGE_BYTE of lib/test_meminit.c, 7.3. */
+#define GARBAGE_BYTE 0x9e
+
 /* Every primitive this build knows, supported here or not; NULL past the end. */
 const struct clearfw_primitive *primitive_at(int index);
 
 /* NULL where the name is unknown. Knows "kernel": what Linux 7.3 would pick on this CPU. */
 const struct clearfw_primitive *primitive_by_name(const char *name);
-
-/* GARBAGE_BYTE of lib/test_meminit.c, 7.3: what memory holds before it is cleared. */
-#define GARBAGE_BYTE 0x9e
 
 static inline bool primitive_is_supported(const struct clearfw_primitive *primitive)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "record/command.h"
 
 #include "base/fault_inject.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/intern.h"
 
 #include "base/fault_inject.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/live_blocks.h"
 
 #include "base/fault_inject.h"

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/replay.h"
 
-#include "bench/arena.h"
 #include "base/clock.h"
 #include "base/fault_inject.h"
-#include "mm/page_handover.h"
+#include "mm/cpu.h"
+#include "mm/gfp.h"
+#include "mm/machine.h"
+#include "mm/page_alloc.h"
+#include "mm/page_prep.h"
 #include "primitives/primitive.h"
 
 #include <stdlib.h>
@@ -160,7 +164,7 @@ static int do_verified_op(struct replay *replay, const struct replay_op *op)
 
 	if (op->kind == REPLAY_FREE && page)
 		primitive_dirty(machine_page_bytes(replay->machine, page),
-				machine_page_size(replay->machine) << op->order, GARBAGE);
+				machine_page_size(replay->machine) << op->order, GARBAGE_BYTE);
 	status = do_op(replay, op);
 	if (op->kind == REPLAY_ALLOC && !status)
 		check_block(replay, op);

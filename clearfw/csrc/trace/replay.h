@@ -5,6 +5,7 @@
 
 #include "bench/consumer.h"
 #include "bench/latency.h"
+#include "mm/gfp.h"
 #include "trace/replay_script.h"
 
 struct replay_pass {

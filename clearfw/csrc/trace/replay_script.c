@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/replay_script.h"
 
 #include "base/fault_inject.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/ring_buffer.h"
 
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/trace_fields.h"
+
+#include "mm/gfp.h"
 
 /* 1 << order is to be a number. */
 #define ORDER_MAX 63

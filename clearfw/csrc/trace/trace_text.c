@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "trace/trace_text.h"
 
 #include "trace/trace_fields.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+
 #include "check/server/session.h"
 
 #include <inttypes.h>

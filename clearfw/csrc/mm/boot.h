@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A machine from its configuration, its end, and whether all its structures agree. */
+#ifndef CLEARFW_BOOT_H
+#define CLEARFW_BOOT_H
+
+#include "mm/types.h"
+
+/* NULL and *err filled in on failure. The zones begin wholly free and zeroed (init_on_free's invariant). */
+struct machine *machine_create(const struct clearfw_config *config, struct clearfw_error *err);
+/* No other thread may be inside the machine. */
+void machine_destroy(struct machine *machine);
+
+/* NULL when every structure agrees with every other, else what is wrong. No other thread may be inside. */
+const char *machine_is_valid(struct machine *machine);
+
+#endif
