@@ -92,14 +92,10 @@ def _follow(code: Code, architecture: Architecture) -> Ordering:
     functions = code.functions()
     flow = Flow(code, architecture)
     flow.run(functions.values())
-    # A pointer that goes anywhere may call what nothing else does.
-    if flow.lost:
-        flow.run(code.address_taken())
     found = tuple(_findings(code, architecture, flow, functions))
     if not architecture.decisive:
-        untested = _untested(code, flow)
-        return Ordering(untested=untested, remark="; ".join(one.message for one in found))
-    return Ordering(found, _untested(code, flow))
+        return Ordering((), _untested(code, architecture, flow), "; ".join(one.message for one in found))
+    return Ordering(found, _untested(code, architecture, flow))
 
 
 def _findings(
@@ -127,9 +123,9 @@ def _finding(code: Code, architecture: Architecture, address: int, names: Iterab
     )
 
 
-def _untested(code: Code, flow: Flow) -> tuple[str, ...]:
+def _untested(code: Code, architecture: Architecture, flow: Flow) -> tuple[str, ...]:
     """Return what could not be followed, where that matters: with no store to order, nothing does."""
-    if not flow.unordered:
+    if not flow.lost or not (flow.unordered or any(map(architecture.is_store, code.sweep()))):
         return ()
     return tuple(
         dict.fromkeys(f"{code.place(address)}: {why}" for address, why in sorted(flow.lost.items()))

@@ -79,11 +79,13 @@ def _whole(instruction: Any, register: int) -> str:  # noqa: ANN401
 def _work(instruction: Any, state: State, found: Code) -> None:  # noqa: ANN401
     """Follow addresses and what is loaded from them; of all else only that it is something new."""
     value = _value(instruction, state, found)
+    for name in _written(instruction):
+        state.registers[name] = state.make(instruction.address, name) if value is None else value
+
+
+def _written(instruction: Any) -> frozenset[str]:  # noqa: ANN401
     _, written = instruction.regs_access()
-    for register in written:
-        name = _whole(instruction, register)
-        if name in _REGISTERS:
-            state.registers[name] = state.make(instruction.address, name) if value is None else value
+    return frozenset(_whole(instruction, register) for register in written) & frozenset(_REGISTERS)
 
 
 def _value(instruction: Any, state: State, found: Code) -> Value | None:  # noqa: ANN401
@@ -109,7 +111,7 @@ def _loaded(instruction: Any, memory: Any, state: State, found: Code) -> Value |
     address = int(str(held[1])) + memory.disp
     if address == found.core:
         return ("core",)
-    pointer = found.pointer(address)
+    pointer = found.constant_pointer(address)
     return None if pointer is None else ("address", pointer)
 
 
@@ -125,8 +127,10 @@ ARM64 = Architecture(
     decoder=_decoder,
     longest=4,
     registers=_REGISTERS,
+    arguments=(),
     clobbered=_CLOBBERED,
     step=_step,
+    written=_written,
     is_store=_is_store,
     # The kernel's own clear_page() has STNP with no barrier behind it (arch/arm64/lib/clear_page.S, 7.3): the hint
     # relaxes the order of loads only, and smp_wmb() and stlr order the stores as any other's.

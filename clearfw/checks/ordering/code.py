@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clearfw.checks.ordering.elf import SharedObject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -29,6 +30,14 @@ class Code(SharedObject):
             raw = self.bytes_at(address, self._longest) if self.is_code(address) else b""
             self._decoded[address] = next(self._decoder.disasm(raw, address, 1), None)
         return self._decoded[address]
+
+    def sweep(self) -> Iterator[Any]:
+        """Yield every instruction there is, one behind the other, whether or not control flow reaches it."""
+        self._decoder.skipdata = True
+        for section in self.sections:
+            if section.code:
+                yield from self._decoder.disasm(section.data, section.start)
+        self._decoder.skipdata = False
 
     def decoded_from(self, address: int, count: int) -> list[Any]:
         """Return up to COUNT instructions from ADDRESS on."""

@@ -42,7 +42,7 @@ class Places:
         except (DWARFError, ELFError, KeyError, ValueError):  # then places are told by their address
             return
         finally:
-            self._lines.sort()
+            self._lines.sort(key=lambda line: line[0])  # of several at one address the last holds
             # The innermost first.
             self._inlined.sort(key=lambda one: one.end - one.start)
 

@@ -63,6 +63,11 @@ class Fact:
     none_of: frozenset[int] = frozenset()
     relations: frozenset[str] = _RELATIONS
 
+    def both(self, other: Fact) -> Fact:
+        """Return what is known where both are."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Fact(low, high, self.none_of | other.none_of, self.relations & other.relations)
+
     def is_possible(self) -> bool:
         """Return whether any value is like that."""
         low, high = self.low, self.high
@@ -207,11 +212,15 @@ class State:
         return after
 
     def trim(self) -> None:
-        """Forget what is known of values that nothing holds any more."""
+        """Forget what is known of values that nothing holds any more, but for the function's arguments."""
         held: set[Value] = set()
         for value in (*self.registers.values(), *(self.slots or {}).values(), self.flags or ()):
             held.update(_parts(value))
-        self.facts = {key: fact for key, fact in self.facts.items() if _parts(key) <= held}
+        self.facts = {
+            key: fact
+            for key, fact in self.facts.items()
+            if all(part in held or part[1] == "entry" for part in _parts(key))
+        }
 
     def key(self) -> object:
         """Return what two states have in common that are the same."""

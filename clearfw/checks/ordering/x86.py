@@ -28,6 +28,7 @@ _WHOLE = {
     **{f"r{n}{suffix}": f"r{n}" for n in range(8, 16) for suffix in ("", "d", "w", "b")},
 }
 _REGISTERS = (*(f"r{name}" for name in _LEGACY if name != "sp"), *(f"r{n}" for n in range(8, 16)))
+_FLAGS = frozenset({"rflags", "eflags"})
 _CLOBBERED = ("rax", "rcx", "rdx", "rsi", "rdi", *(f"r{n}" for n in range(8, 12)))
 _REGISTER, _IMMEDIATE, _MEMORY = 1, 2, 3  # Capstone's kinds of operand
 _WORD, _HALF = 8, 4
@@ -103,8 +104,8 @@ class _Reader:
         address, slot, memory = self.address(operand), self.slot(operand), operand.mem
         if address is not None and address == self.found.core:
             return ("core",)
-        if address is not None and self.found.pointer(address) is not None:
-            return ("address", self.found.pointer(address))
+        if address is not None and (pointer := self.found.constant_pointer(address)) is not None:
+            return ("address", pointer)
         if address is not None and (name := self.found.imported(address)) is not None:
             return ("outside", name)
         if slot is not None:
@@ -122,9 +123,10 @@ class _Reader:
     def _table_entry(self, operand: Any) -> Value | None:  # noqa: ANN401
         memory = operand.mem
         held = self.state.registers.get(self.name(memory.base), ()) if memory.base else ()
-        if held[:1] == ("address",) and memory.index and memory.scale == _HALF:
-            return ("table", int(str(held[1])) + memory.disp)
-        return None
+        if held[:1] != ("address",) or not memory.index:
+            return None
+        kinds = {_HALF: "table", _WORD: "functions"}
+        return (kinds[memory.scale], int(str(held[1])) + memory.disp) if memory.scale in kinds else None
 
     def write(self, operand: Any, value: Value | None) -> None:  # noqa: ANN401
         """Set an operand to VALUE."""
@@ -164,7 +166,7 @@ class _Reader:
         if self.mnemonic in {"ud2", "hlt", "int3"}:
             return [Step(Kind.END, self.state)]
         if self.mnemonic == "call":
-            return [self._go(tail=False)]
+            return self._go(tail=False)
         if self.mnemonic == "jmp":
             return self._jump()
         if self.mnemonic[0] == "j" or self.mnemonic.startswith("loop"):
@@ -172,32 +174,39 @@ class _Reader:
         self._work()
         return [Step(Kind.NEXT, self.state)]
 
-    def _go(self, *, tail: bool) -> Step:
+    def _go(self, *, tail: bool) -> list[Step]:
         """A call, or a jump that is no jump within the function."""
         (operand,) = self.operands
         if operand.type == _IMMEDIATE:
-            return self._direct(operand.imm, tail=tail)
+            return [self._direct(operand.imm, self.state, tail=tail)]
         value = self.read(operand)
+        if value is not None and value[0] == "functions":
+            functions = self.found.functions_at(int(str(value[1])))
+            if functions:
+                return [self._direct(to, self.state.copy(), tail=tail) for to in functions]
+        return [self._through(value, tail=tail)]
+
+    def _through(self, value: Value | None, *, tail: bool) -> Step:
         if value is not None and value[0] == "function":
             return Step(Kind.CORE, self.state, name=str(value[1]), tail=tail)
         if value is not None and value[0] == "outside":
             return Step(Kind.OUTSIDE, self.state, name=str(value[1]), tail=tail)
         if value is not None and value[0] == "address" and self.found.is_code(int(str(value[1]))):
-            return self._direct(int(str(value[1])), tail=tail)
+            return self._direct(int(str(value[1])), self.state, tail=tail)
         return Step(Kind.LOST, self.state, name=f"{self.mnemonic} {self.instruction.op_str} goes anywhere", tail=tail)
 
-    def _direct(self, to: int, *, tail: bool) -> Step:
+    def _direct(self, to: int, state: State, *, tail: bool) -> Step:
         if (name := _behind_plt(to, self.found)) is not None:
-            return Step(Kind.OUTSIDE, self.state, name=name, tail=tail)
-        return Step(Kind.GOTO if tail else Kind.CALL, self.state, to=to)
+            return Step(Kind.OUTSIDE, state, name=name, tail=tail)
+        return Step(Kind.GOTO if tail else Kind.CALL, state, to=to)
 
     def _jump(self) -> list[Step]:
         (operand,) = self.operands
         value = self.read(operand) if operand.type == _REGISTER else None
         if value is None or value[0] != "target":
-            return [self._go(tail=True)]
+            return self._go(tail=True)
         targets = self._targets(int(str(value[1])))
-        return [Step(Kind.GOTO, self.state.copy(), to=to) for to in targets] or [self._go(tail=True)]
+        return [Step(Kind.GOTO, self.state.copy(), to=to) for to in targets] or self._go(tail=True)
 
     def _targets(self, table: int) -> list[int]:
         """Return where the offsets of a jump table lead, up to its bound, or as long as they stay inside."""
@@ -246,12 +255,9 @@ class _Reader:
             self._do_anything()
 
     def _do_anything(self) -> None:
-        _, written = self.instruction.regs_access()
-        names = {self.instruction.reg_name(register) for register in written}
-        for name in names:
-            if name in _WHOLE:
-                self.set(_WHOLE[name], None)
-        if "rflags" in names or "eflags" in names:
+        for name in _written(self.instruction):
+            self.set(name, None)
+        if _FLAGS & {self.instruction.reg_name(register) for register in self.instruction.regs_access()[1]}:
             self.state.flags = None
         for operand in self.operands:
             if operand.type == _MEMORY and operand.access & 2:  # CS_AC_WRITE
@@ -266,7 +272,7 @@ class _Reader:
     def _do_movsxd(self) -> None:
         target, source = self.operands
         value = self.read(source)
-        self.write(target, None if value is None else value if value[0] == "const" else ("wide", value))
+        self.write(target, value if value is None or value[0] in {"const", "table"} else ("wide", value))
 
     def _do_movzx(self) -> None:
         target, source = self.operands
@@ -388,6 +394,12 @@ def _behind_plt(to: int, found: Code) -> str | None:
     return None
 
 
+def _written(instruction: Any) -> frozenset[str]:  # noqa: ANN401
+    _, written = instruction.regs_access()
+    names = {instruction.reg_name(register) for register in written}
+    return frozenset(_WHOLE[name] for name in names if name in _WHOLE)
+
+
 def _step(instruction: Any, state: State, found: Code) -> list[Step]:  # noqa: ANN401
     return _Reader(instruction, state, found).run()
 
@@ -396,8 +408,10 @@ X86_64 = Architecture(
     decoder=_decoder,
     longest=15,
     registers=_REGISTERS,
+    arguments=("rdi", "rsi", "rdx", "rcx", "r8", "r9"),
     clobbered=_CLOBBERED,
     step=_step,
+    written=_written,
     is_store=_is_store,
     decisive=True,
     fences="sfence, mfence or locked instruction",
