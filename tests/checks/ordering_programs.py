@@ -133,9 +133,11 @@ def condition_outcomes(condition: Condition, npages: int) -> set[bool]:
 def _repeated(body: tuple[Statement, ...], npages: int, before: str) -> set[tuple[str, bool]]:
     states = {(before, False)}
     for _ in range(min(max(npages, 0), 4)):  # two states settle by then
-        states = set(itertools.chain.from_iterable(
-            {state} if state[1] else outcomes(body, npages, state[0]) for state in states
-        ))
+        states = set(
+            itertools.chain.from_iterable(
+                {state} if state[1] else outcomes(body, npages, state[0]) for state in states
+            )
+        )
     return states
 
 
@@ -158,7 +160,9 @@ class Writer:
     def _statement(self, depth: int) -> Statement:
         flat = [self._store, self._fence, lambda: Ordinary(self._random.choice(ORDINARY))]
         deep = [
-            lambda: Branch(self._condition(), self.body(depth - 1), self.body(depth - 1) if self._half() else ()),
+            lambda: Branch(
+                self._condition(), self.body(depth - 1), self.body(depth - 1) if self._half() else ()
+            ),
             lambda: Loop(self.body(depth - 1)),
             lambda: Call(self.body(depth - 1)),
             lambda: Flagged(self._condition(), self._store()),

@@ -1,8 +1,8 @@
-"""Stores that are not ordered, found in the machine code: does one reach a return with no fence behind it?
+"""Stores that are not ordered, found in the machine code: those that reach a return with no fence behind them.
 
-A litmus test shows such a store when another CPU happens to read in time. This follows every path of the compiled
-strategy, through calls and jumps, and so needs no luck: what it passes has a fence on every path. What it cannot
-follow, it names.
+A litmus test shows such a store when another CPU happens to read in time. This follows every path of the
+compiled strategy, through calls and jumps, and so needs no luck: what it passes has a fence on every path.
+What it cannot follow, it names.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Ordering:
 
     Attributes:
         findings: what is wrong, by place.
-        untested: what could not be followed, a sentence each; with none and no finding, all stores are fenced.
+        untested: what could not be followed, a sentence each; with none, and no finding, all is fenced.
         remark: what is not wrong and worth knowing, or nothing.
 
     """
@@ -127,6 +127,4 @@ def _untested(code: Code, architecture: Architecture, flow: Flow) -> tuple[str, 
     """Return what could not be followed, where that matters: with no store to order, nothing does."""
     if not flow.lost or not (flow.unordered or any(map(architecture.is_store, code.sweep()))):
         return ()
-    return tuple(
-        dict.fromkeys(f"{code.place(address)}: {why}" for address, why in sorted(flow.lost.items()))
-    )
+    return tuple(dict.fromkeys(f"{code.place(address)}: {why}" for address, why in sorted(flow.lost.items())))

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clearfw.checks.ordering.elf import members
-from clearfw.checks.ordering.state import State, Value
 from clearfw.checks.ordering.step import Architecture, Kind, Step
 
 if TYPE_CHECKING:
     from clearfw.checks.ordering.code import Code
+    from clearfw.checks.ordering.state import State, Value
 
 _STORES = frozenset({"stnp", "sttnp"})
 # Barriers that order stores for all CPUs: the domains of inner and outer sharing, and the whole system.
-_FENCES = frozenset({f"{barrier} {domain}{kind}" for barrier in ("dmb", "dsb") for domain in ("ish", "osh")
-                     for kind in ("", "st")} | {f"{barrier} {kind}" for barrier in ("dmb", "dsb") for kind in ("sy", "st")})
+_FENCES = frozenset(
+    {
+        f"{barrier} {domain}{kind}"
+        for barrier in ("dmb", "dsb")
+        for domain in ("ish", "osh")
+        for kind in ("", "st")
+    }
+    | {f"{barrier} {kind}" for barrier in ("dmb", "dsb") for kind in ("sy", "st")}
+)
 _REGISTERS = tuple(f"x{n}" for n in range(31))
 _CLOBBERED = (*_REGISTERS[:19], "x30")
 _REGISTER, _IMMEDIATE, _MEMORY = 1, 2, 3  # Capstone's kinds of operand
@@ -68,7 +75,9 @@ def _indirect(instruction: Any, state: State, found: Code) -> Step:  # noqa: ANN
         return Step(Kind.CORE, state, name=str(value[1]), tail=tail)
     if value[:1] == ("address",) and found.is_code(int(str(value[1]))):
         return _direct(int(str(value[1])), state, found, tail=tail)
-    return Step(Kind.LOST, state, name=f"{instruction.mnemonic} {instruction.op_str} goes anywhere", tail=tail)
+    return Step(
+        Kind.LOST, state, name=f"{instruction.mnemonic} {instruction.op_str} goes anywhere", tail=tail
+    )
 
 
 def _whole(instruction: Any, register: int) -> str:  # noqa: ANN401
@@ -132,8 +141,8 @@ ARM64 = Architecture(
     step=_step,
     written=_written,
     is_store=_is_store,
-    # The kernel's own clear_page() has STNP with no barrier behind it (arch/arm64/lib/clear_page.S, 7.3): the hint
-    # relaxes the order of loads only, and smp_wmb() and stlr order the stores as any other's.
+    # The kernel's own clear_page() has STNP with no barrier behind it (arch/arm64/lib/clear_page.S, 7.3):
+    # the hint relaxes the order of loads only, and smp_wmb() and stlr order the stores as any other's.
     decisive=False,
     fences="dmb or dsb of stores",
 )

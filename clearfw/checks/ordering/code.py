@@ -49,4 +49,6 @@ class Code(SharedObject):
 
     def decoded_before(self, address: int, start: int) -> list[Any]:
         """Return what control flow reached between START and ADDRESS, in order of address."""
-        return [self._decoded[at] for at in sorted(self._decoded) if start <= at < address and self._decoded[at]]
+        return [
+            self._decoded[at] for at in sorted(self._decoded) if start <= at < address and self._decoded[at]
+        ]

@@ -24,7 +24,7 @@ _RELATIVE = {"EM_X86_64": 8, "EM_AARCH64": 1027}  # R_X86_64_RELATIVE, R_AARCH64
 
 @functools.cache
 def members(struct: str) -> dict[int, str]:
-    """Return what a record of clearfw/abi.h holds in 64 bits, by offset: its pointers, functions and others."""
+    """Return the pointers that a record of clearfw/abi.h holds in 64 bits, by offset."""
     text = re.sub(r"/\*.*?\*/", "", (INCLUDE_DIR / "clearfw" / "abi.h").read_text(), flags=re.DOTALL)
     (body,) = re.findall(rf"^struct {struct} {{(.*?)^}};", text, re.DOTALL | re.MULTILINE)
     names = [
@@ -69,7 +69,9 @@ class SharedObject:
                 raise ValueError(msg) from error
             self._places = Places(elf)
         self._starts = sorted((address, name) for name, address, _, code in self._symbols if code)
-        self._record = next((address for name, address, _, _ in self._symbols if name == "clearfw_strategy"), 0)
+        self._record = next(
+            (address for name, address, _, _ in self._symbols if name == "clearfw_strategy"), 0
+        )
 
     def pointer(self, address: int) -> int | None:
         """Return what the loader writes into the pointer at ADDRESS, if that is an address in this file."""

@@ -24,7 +24,7 @@ _MOST_ENTRIES = 8
 _MOST_CASES = 8
 
 INCOHERENT = "clear_pages_incoherent"
-# Of the core's functions: these fence, whatever the primitive; clear_pages() does so only where its primitive must.
+# Of the core's functions: these fence always; clear_pages() does so only where its primitive must.
 _FENCES = frozenset({"clear_page_make_coherent", "clear_pages_nt"})
 # What a compiler calls by itself: in a kernel they are the kernel's, whose stores are ordinary ones.
 _ORDINARY = frozenset({"memset", "memcpy", "memmove", "memcmp"})

@@ -53,7 +53,9 @@ class Places:
         # DWARF 5 counts files from 0.
         first = 0 if program.header["version"] >= 5 else 1  # noqa: PLR2004
         names = ["", ""][:first]
-        names += [file.name.decode(errors="replace").rpartition("/")[2] for file in program.header["file_entry"]]
+        names += [
+            file.name.decode(errors="replace").rpartition("/")[2] for file in program.header["file_entry"]
+        ]
         self._lines += _lines(program, names)
         self._inlined += _inlined(dwarf, unit, names)
 
