@@ -1,4 +1,4 @@
-"""Stores that are not ordered, found in the machine code: those that reach a return with no fence behind them.
+"""Stores that are not ordered, found in the machine code: they reach a return with no fence behind them.
 
 A litmus test shows such a store when another CPU happens to read in time. This follows every path of the
 compiled strategy, through calls and jumps, and so needs no luck: what it passes has a fence on every path.

@@ -13,8 +13,8 @@ _Key = TypeVar("_Key")
 _Held = TypeVar("_Held")
 
 # ("const", n), ("address", a), ("core",): the core's table, ("function", name): one of it, ("outside", name),
-# ("made", where, what): whatever that instruction made, ("and", value, n), ("flag", condition), ("wide", value)
-# and ("narrow", value): extended by its sign and by zeroes, ("table", a) and ("functions", a): an entry of one,
+# ("made", where, what): what that instruction made, ("and", value, n), ("flag", condition), ("wide", value)
+# and ("narrow", value): extended by sign and by zeroes, ("table", a) and ("functions", a): an entry of one,
 # ("target", a): the place that an entry leads to.
 Value: TypeAlias = tuple[object, ...]
 
