@@ -13,10 +13,9 @@ import pluggy
 import pytest
 
 from clearfw import hookspecs
-from clearfw.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 from clearfw.config import Config, Kasan
 from clearfw.errors import StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.registry import load
 from clearfw.strategies import (
     NativePlugin,
@@ -29,6 +28,7 @@ from clearfw.strategies import (
     import_file,
     parse_stack,
 )
+from clearfw.toolchain.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 
 SHIPPED = Path(clearfw_plugins.__file__).parent
 
@@ -244,7 +244,7 @@ def test_an_object_without_hooks_is_no_strategy() -> None:
 
 
 def test_a_hook_under_another_name_counts() -> None:
-    """Pluggy's specname is heeded."""
+    """Pluggy's specname is followed."""
 
     class Mine:
         @hookimpl(specname="clearfw_init_on_free")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.checks.ordering.places import Places
-from clearfw.compiler import INCLUDE_DIR
+from clearfw.toolchain.compiler import INCLUDE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
