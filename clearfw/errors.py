@@ -355,7 +355,7 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EWINDOW: (
         WindowError,
-        "{stack!r} goes to and fro more than a window can follow, and what it cleared is not known: use less memory",
+        "{stack!r} goes to and fro more than a window can follow: its clears are not known, use less memory",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

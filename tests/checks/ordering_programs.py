@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # What is under way: no stores, stores, or the function has returned with one of the two.
 NONE, SOME = "none", "some"
-Statement: TypeAlias = "Store | Fence | Branch | Loop | Call | Return | Flagged"
+Statement: TypeAlias = "Store | Fence | Ordinary | Branch | Loop | Call | Return | Flagged"
 
 STORES = {
     "movnti": '__asm__ volatile("movnti %1, %0" : "=m"(*at) : "r"(0ul))',
@@ -24,7 +24,6 @@ STORES = {
     "maskmovdqu": '__asm__ volatile("maskmovdqu %%xmm1, %%xmm0" :: "D"(at) : "memory")',
     "incoherent": "clear_pages_incoherent(at, 1)",
 }
-OF_THE_CORE = {"incoherent"}
 FENCES = {
     "sfence": '__asm__ volatile("sfence" ::: "memory")',
     "mfence": '__asm__ volatile("mfence" ::: "memory")',
@@ -37,16 +36,22 @@ ORDINARY = ("*(volatile u64 *)at = 0", "clear_pages(at, 1)", "noise(at)", "lfenc
 
 @attrs.frozen
 class Store:
+    """One of STORES."""
+
     kind: str
 
 
 @attrs.frozen
 class Fence:
+    """One of FENCES."""
+
     kind: str
 
 
 @attrs.frozen
 class Ordinary:
+    """What neither leaves a store under way nor orders one."""
+
     text: str
 
 
@@ -59,6 +64,8 @@ class Condition:
 
 @attrs.frozen
 class Branch:
+    """One of two."""
+
     condition: Condition
     then: tuple[Statement, ...]
     otherwise: tuple[Statement, ...]
@@ -66,7 +73,7 @@ class Branch:
 
 @attrs.frozen
 class Loop:
-    """Over all pages; LEAST: how often at least."""
+    """Once for each page."""
 
     body: tuple[Statement, ...]
 
@@ -88,7 +95,7 @@ class Flagged:
 
 @attrs.frozen
 class Return:
-    pass
+    """The function ends here."""
 
 
 def outcomes(body: tuple[Statement, ...], npages: int, before: str) -> set[tuple[str, bool]]:
@@ -214,7 +221,8 @@ class Writer:
                 yield from self._lines(inner, name + "l")
                 yield "}\n"
             case Flagged(condition, store):
-                yield f"{{ bool dirty = false;\nif ({_c(condition)}) {{ {STORES[store.kind]}; dirty = true; }}\n"
+                yield "{ bool dirty = false;\n"
+                yield f"if ({_c(condition)}) {{ {STORES[store.kind]}; dirty = true; }}\n"
                 yield f"noise(at);\nif (dirty) {FENCES['sfence']}; }}\n"
             case Call(inner):
                 self._helper(name, inner)
@@ -222,9 +230,8 @@ class Writer:
 
     def _helper(self, name: str, inner: tuple[Statement, ...]) -> None:
         lines = "".join(self._lines(inner, name + "h"))
-        self._helpers.append(
-            f"static noinline bool helper_{name}(u64 *at, int numpages)\n{{\n{lines}\treturn numpages > 3;\n}}\n"
-        )
+        head = f"static noinline bool helper_{name}(u64 *at, int numpages)\n"
+        self._helpers.append(f"{head}{{\n{lines}\treturn numpages > 3;\n}}\n")
 
 
 def _c(condition: Condition) -> str:

@@ -93,8 +93,9 @@ def _follow(code: Code, architecture: Architecture) -> Ordering:
     flow = Flow(code, architecture)
     flow.run(functions.values())
     found = tuple(_findings(code, architecture, flow, functions))
-    if not architecture.decisive:
-        return Ordering((), _untested(code, architecture, flow), "; ".join(one.message for one in found))
+    if architecture.excuse:
+        remark = "; ".join(f"{one.message}, {architecture.excuse}" for one in found)
+        return Ordering((), _untested(code, architecture, flow), remark)
     return Ordering(found, _untested(code, architecture, flow))
 
 

@@ -51,13 +51,12 @@ class Case:
 
     def behind(self, state: State) -> State | None:
         """Return what a caller knows after a call that ended so; None: its arguments were not like that."""
-        after = state.copy()
+        after: State | None = state.copy()
         for name, nbytes, fact in self.facts:
-            key = (_number(state.registers.get(name, ())), nbytes)
-            both = fact.both(after.facts[key]) if key in after.facts else fact
-            if not both.is_possible():
-                return None
-            after.facts[key] = both
+            if after is not None:
+                after = after.believe(_number(state.registers.get(name, ())), nbytes, fact)
+        if after is None:
+            return None
         after.pending = self.pending | (state.pending if self.open else frozenset())
         after.open = state.open and self.open
         return after

@@ -75,7 +75,9 @@ def _compare(subject: Subject, machine: Machine, before: bytes) -> None:
     if before == after:
         return
     pages = zip(STRUCT_PAGE.iter_unpack(before), STRUCT_PAGE.iter_unpack(after), strict=True)
-    pfn, (old, new) = next((pfn, pair) for pfn, pair in enumerate(pages, machine.first_pfn) if pair[0] != pair[1])
+    pfn, (old, new) = next(
+        (pfn, pair) for pfn, pair in enumerate(pages, machine.first_pfn) if pair[0] != pair[1]
+    )
     field = next(index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
     raise subject.found(
         f"changed {_FIELDS[field]} of the struct page of pfn {pfn:#x} from {old[field]:#x} to "
