@@ -94,7 +94,6 @@ static void take_config(struct session *session, struct clearfw_config *config)
 {
 	config->memory = take(session);
 	config->hole = take(session);
-	config->window = take(session);
 	config->highmem = take(session);
 	config->page_shift = (uint32_t)take(session);
 	config->backing = (enum clearfw_backing)take(session);
