@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ordering_programs import STORES, Writer, may_leave_stores, source
+from support.ordering_programs import STORES, Writer, may_leave_stores, source
 
 from clearfw.checks import ordering
 from clearfw.config import Config
@@ -20,7 +20,7 @@ from clearfw.toolchain import architectures, compiler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MUTANTS = next(path for path in Path(__file__).parents if path.name == "tests") / "mutants"
+MUTANTS = Path(__file__).parent / "mutants"
 MEMBERS = ("init_on_alloc", "init_on_free")
 # Of the random programs; HYPOTHESIS_PROFILE=thorough asks many more.
 SEEDS = range(400 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 24)
