@@ -21,10 +21,10 @@ def _events(mix: str) -> Any:  # noqa: ANN401  what clearfw.traces.Events is on 
     """Return the churn workload's mix as a trace, of all orders or of order 0 alone."""
     import numpy as np
 
-    from clearfw import workloads
-    from clearfw.traces import Events
+    from clearfw.traces.file import Events
+    from clearfw.workloads import protocol
 
-    ops, _ = workloads.churn_ops(PAGES, EVENTS, seed=1)
+    ops, _ = protocol.churn_ops(PAGES, EVENTS, seed=1)
     count = len(ops)
     orders = (ops & 0x7F).astype(np.uint8) if mix == "all orders" else np.zeros(count, np.uint8)
     return Events(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clearfw.config import Config
-from clearfw.event_format import Layout
-from clearfw.traces import Events
+from clearfw.traces.event_format import Layout
+from clearfw.traces.file import Events
 
 ABI: int
 MAX_ORDER: int

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw._core import PageRange, VmallocRange
     from clearfw.config import Config
     from clearfw.strategies import Named, Primitive
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
 hookspec = pluggy.HookspecMarker("clearfw")
 hookimpl = pluggy.HookimplMarker("clearfw")

@@ -91,7 +91,7 @@ def calibration() -> Calibration:
 
 
 def _cache_path() -> Path:
-    from clearfw import compiler
+    from clearfw.toolchain import compiler
 
     key = hashlib.sha256(f"{cpu_identity()} {_core.ABI} {' '.join(supported())}".encode()).hexdigest()[:16]
     return compiler.cache_dir() / f"primitives-{key}.json"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from clearfw.config import Config
     from clearfw.strategies import Named, Strategy
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
 Status: TypeAlias = Literal["active", "blocked", "failed"]
 

@@ -148,7 +148,7 @@ class Primitive:
 
 
 def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
-    from clearfw.compiler import compile_c
+    from clearfw.toolchain.compiler import compile_c
 
     compiled = str(compile_c(source, options))
     try:

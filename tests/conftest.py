@@ -17,12 +17,13 @@ import hypothesis
 import pytest
 from commands import Command, Done
 
-from clearfw import kernel, results
+from clearfw import kernel
+from clearfw.bench import run as results
+from clearfw.bench.run import Result, Roofline, SceneRun
+from clearfw.bench.statistics import Ratio, Spread
 from clearfw.cli import group
 from clearfw.hookspecs import hookimpl
 from clearfw.machine import Counters, Machine
-from clearfw.results import Result, Roofline, SceneRun
-from clearfw.statistics import Ratio, Spread
 from clearfw.strategies import NativeStrategy
 
 if TYPE_CHECKING:

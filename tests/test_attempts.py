@@ -11,10 +11,13 @@ import pytest
 from commands import PYTHON, in_c
 from rich.console import Console
 
-from clearfw import attempts, conformance, registry, workloads
-from clearfw.attempts import Attempt, Row
-from clearfw.measurement import Plan
+from clearfw import registry
+from clearfw.bench.measurement import Plan
+from clearfw.checks import conformance
 from clearfw.strategies import from_file
+from clearfw.watch import attempt as attempts
+from clearfw.watch.attempt import Attempt, Row
+from clearfw.workloads import protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +37,7 @@ kasan_enable_current();
 def plan(path: Path) -> Plan:
     """Return the smallest measurement of the strategy in PATH against the baseline."""
     stacks = [("per_page", (registry.default().strategies["per_page"],)), ("mine", (from_file(path),))]
-    options = workloads.Options(memory=16 * MIB)
+    options = protocol.Options(memory=16 * MIB)
     return Plan(
         workload=registry.default().workloads["hugetlb"],
         options=options,

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import conformance, registry
+from clearfw import registry
+from clearfw.checks import conformance
+from clearfw.checks.subject import CHECKS, GARBAGE, Check, Evidence, Subject
 from clearfw.errors import UnknownCheckError
-from clearfw.review import CHECKS, GARBAGE, Check, Evidence, Subject
 from clearfw.strategies import from_file, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.conformance import Answer
+    from clearfw.checks.conformance import Answer
     from clearfw.strategies import Strategy
 
 MUTANTS = Path(__file__).parent / "mutants"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from clearfw import _core, held
+from clearfw import _core
 from clearfw.errors import CommandError, SystemCallError
-from clearfw.held import Held
+from clearfw.record import command as held
+from clearfw.record.command import Held
 
 # 32 and 33 are the C library's own: no program can set them, and some are started with these ignored.
 LIBC_SIGNALS = 1 << 31 | 1 << 32
@@ -53,7 +54,7 @@ def test_a_command_that_is_not_let_go_leaves_nothing() -> None:
 
 def test_a_command_whose_recorder_is_killed_is_never_run(tmp_path: Path) -> None:
     """The pipe's end tells it."""
-    start = f"from clearfw.held import Held; one = Held.start(('touch', {str(tmp_path / 'f')!r}))"
+    start = f"from clearfw.record.command import Held; one = Held.start(('touch', {str(tmp_path / 'f')!r}))"
     code = f"import time; {start}; print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as recorder:
         assert recorder.stdout is not None

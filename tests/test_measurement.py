@@ -8,21 +8,21 @@ import attrs
 import pytest
 
 from clearfw import registry
+from clearfw.bench.measurement import OWN, Plan, Variant, measure
+from clearfw.bench.run import Skipped
 from clearfw.config import Config
 from clearfw.errors import StrategyError
 from clearfw.hookspecs import hookimpl
-from clearfw.measurement import OWN, Plan, Variant, measure
-from clearfw.results import Skipped
 from clearfw.strategies import PythonStrategy, parse_stack
-from clearfw.workloads import Hugetlb, Options, Orders, Scene, Timing
+from clearfw.workloads.protocol import Hugetlb, Options, Orders, Scene, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from clearfw.bench.run import Result, SceneRun
     from clearfw.machine import Machine
-    from clearfw.results import Result, SceneRun
     from clearfw.strategies import NativeStrategy, Strategy
-    from clearfw.workloads import Bench, Latency
+    from clearfw.workloads.protocol import Bench, Latency
 
 NBYTES = 1 << 20
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from clearfw import conformance, registry
+from clearfw import registry
+from clearfw.checks import conformance
 from clearfw.strategies import from_file
 
 HEADER = re.compile(r"(?:/\*|#) killed by: (\w+)(, only|, where the CPU shows it)?")

@@ -19,9 +19,9 @@ import pluggy
 import pytest
 
 from clearfw import registry
-from clearfw.compiler import prebuilt_path
 from clearfw.config import Config, Kasan
 from clearfw.strategies import NativeStrategy
+from clearfw.toolchain.compiler import prebuilt_path
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "plugins" / "clearfw_plugins"
@@ -33,7 +33,8 @@ CONFIGS = [Config(highmem=highmem, kasan=kasan) for highmem, kasan in itertools.
 CLEAR = """
 import sys
 import clearfw
-from clearfw import compiler, errors
+from clearfw import errors
+from clearfw.toolchain import compiler
 
 try:
     sys.exit(f"found {compiler.find_compiler()}")

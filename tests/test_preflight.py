@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import preflight, registry
+from clearfw import registry
+from clearfw.bench import preflight
+from clearfw.bench.measurement import Plan
 from clearfw.errors import CompileError, StrategyError
 from clearfw.hookspecs import hookimpl
-from clearfw.measurement import Plan
 from clearfw.strategies import PythonStrategy, parse_stack
-from clearfw.workloads import Churn, Hugetlb, Options, Orders, Vmalloc
+from clearfw.workloads.protocol import Churn, Hugetlb, Options, Orders, Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clearfw.strategies import NativeStrategy, Strategy
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
     Write = Callable[..., NativeStrategy]
 

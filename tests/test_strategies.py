@@ -13,7 +13,6 @@ import pluggy
 import pytest
 
 from clearfw import hookspecs
-from clearfw.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 from clearfw.config import Config, Kasan
 from clearfw.errors import StrategyError, UnknownStrategyError
 from clearfw.hookspecs import hookimpl
@@ -29,6 +28,7 @@ from clearfw.strategies import (
     import_file,
     parse_stack,
 )
+from clearfw.toolchain.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 
 SHIPPED = Path(clearfw_plugins.__file__).parent
 

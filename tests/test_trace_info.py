@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tracefiles import ALLOC, BATCHED, ENDING, FREE, ORIGIN, Row, events, some_events, without, write
 
-from clearfw import trace_info, trace_plot, trace_report
 from clearfw.errors import MissingExtraError
 from clearfw.gfp import Gfp
-from clearfw.trace_info import OrderCount, TraceInfo, examine
-from clearfw.traces import NO_PFN, Ending, Events, Origin, Trace, read
+from clearfw.reports import trace_plot
+from clearfw.reports.tables import trace as trace_report
+from clearfw.traces import info
+from clearfw.traces.file import NO_PFN, Ending, Events, Origin, Trace, read
+from clearfw.traces.info import OrderCount, TraceInfo, examine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,7 +201,7 @@ def test_text_of_a_stranger_does_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_the_json_is_plain_and_whole(trace: Trace) -> None:
     """It is JSON without NaN, flags by their names, and with all that the figures hold."""
-    document = json.loads(json.dumps(trace_info.to_json(examine(trace)), allow_nan=False))
+    document = json.loads(json.dumps(info.to_json(examine(trace)), allow_nan=False))
 
     assert document["schema"] == "clearfw.info/1"
     assert document["orders"][1] == {"order": 3, "allocs": 1, "frees": 1, "cleared": 1, "cleared_pages": 8}

@@ -6,10 +6,11 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from clearfw import conformance, verdicts
-from clearfw.conformance import FAIL, NOT_ASKED, PASS, Answer
-from clearfw.review import Evidence
-from clearfw.verdicts import Verdict
+from clearfw.checks import answers as verdicts
+from clearfw.checks import conformance
+from clearfw.checks.answers import Verdict
+from clearfw.checks.conformance import FAIL, NOT_ASKED, PASS, Answer
+from clearfw.checks.subject import Evidence
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"
 CHECKS = list(conformance.checks().values())

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.measurement import Plan
+    from clearfw.bench.measurement import Plan
+    from clearfw.bench.run import SceneRun
     from clearfw.registry import Registry
-    from clearfw.results import SceneRun
     from clearfw.strategies import Strategy
-    from clearfw.workloads import Options, Workload
+    from clearfw.workloads.protocol import Options, Workload
 
 
 @click.command(
@@ -99,13 +99,15 @@ def bench(
     A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
     Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
     """
-    from clearfw import report, results, workloads
+    from clearfw.bench import run as results
+    from clearfw.reports.tables import bench as report
+    from clearfw.workloads import protocol
 
     registry = load_registry(plugin, plugins_dir)
     tell_failed(registry)
     chosen = _workload(registry, workload)
-    how = workloads.Options(init_on_free=init == "free", **options)
-    workloads.check_heeded(chosen, how)
+    how = protocol.Options(init_on_free=init == "free", **options)
+    protocol.check_heeded(chosen, how)
     pinned = pin(cpu, how.threads)
     primitives = chosen_primitives(registry, primitive)
     make = functools.partial(_plan, registry, chosen, how, strategy, primitives, rounds, peers=peers)
@@ -146,7 +148,7 @@ def _plan(
     peers: bool,
 ) -> Plan:
     """Return what is to be measured, without the strategies that are broken."""
-    from clearfw.measurement import Plan
+    from clearfw.bench.measurement import Plan
 
     plan = Plan(
         workload=workload,
@@ -175,14 +177,14 @@ def _watch(
 
 
 def _peers() -> Sequence[Any]:
-    from clearfw import peers
+    from clearfw.bench import peers
 
     return peers.available()
 
 
 def _measure(plan: Plan, console: Console, runs: list[SceneRun]) -> bool:
     """Measure into RUNS, and print, scene by scene; return whether an interrupt ended it, or raise that."""
-    from clearfw import report
+    from clearfw.reports.tables import bench as report
 
     try:
         for run in measured(plan, console):

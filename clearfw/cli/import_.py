@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.text_file import Text
-    from clearfw.trace_text import Import
+    from clearfw.traces.import_text import Import
+    from clearfw.traces.text_input import Text
 
 # Of names that the text is to blame for, however many they are.
 _SHOWN = 8
@@ -90,7 +90,7 @@ def import_(file: str, output: Path, page_size: str, json_path: str | None, **ab
 
 
 def _import(name: str, output: Path, about: dict[str, Any], console: Console) -> Import:
-    from clearfw.text_file import opened
+    from clearfw.traces.text_input import opened
 
     if name != "-" and Path(name).is_dir():
         return _import_folder(Path(name), output, about)
@@ -102,9 +102,9 @@ def _import_folder(folder: Path, output: Path, about: dict[str, Any]) -> Import:
     """Import what per_cpu/cpuN/trace_pipe_raw gave, saved with the format files of that kernel."""
     import numpy as np
 
-    from clearfw.ftrace import import_folder
-    from clearfw.trace_text import Import
-    from clearfw.traces import NO_PFN, Kind, read
+    from clearfw.traces.file import NO_PFN, Kind, read
+    from clearfw.traces.import_text import Import
+    from clearfw.traces.ring_buffer import import_folder
 
     ending = import_folder(folder, output, about)
     batches = read(output).batches
@@ -132,7 +132,7 @@ def _import_folder(folder: Path, output: Path, about: dict[str, Any]) -> Import:
 def _import_text(text: Text, output: Path, about: dict[str, Any], console: Console) -> Import:
     from rich.progress import Progress
 
-    from clearfw.trace_text import import_text
+    from clearfw.traces.import_text import import_text
 
     with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task("importing", total=text.nbytes)

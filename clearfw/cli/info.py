@@ -28,11 +28,13 @@ def info(trace: Path, plot: str | None, json_path: str | None) -> int:
 
     Where it is from, its events, orders and flags, the pages that were cleared, and live pages.
     """
-    from clearfw import trace_info, trace_report, traces
+    from clearfw.reports.tables import trace as trace_report
+    from clearfw.traces import file as traces
+    from clearfw.traces import info as trace_info
 
     console = console_for(json_path)
     if plot:
-        from clearfw import trace_plot
+        from clearfw.reports import trace_plot
 
         trace_plot.matplotlib()
     with console.status(f"reading {trace}"):

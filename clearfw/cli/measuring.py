@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from clearfw.bench.measurement import Plan
+    from clearfw.bench.run import SceneRun
     from clearfw.config import Config
-    from clearfw.measurement import Plan
     from clearfw.registry import Registry
-    from clearfw.results import SceneRun
     from clearfw.strategies import Strategy
-    from clearfw.workloads import Options, Workload
+    from clearfw.workloads.protocol import Options, Workload
 
 _OPTIONS = (
     click.option(
@@ -141,8 +141,8 @@ def _serves(strategy: Strategy, config: Config, point: str) -> bool:
 
 def survivors(plan: Plan, named: Sequence[str]) -> Plan:
     """Return PLAN without the strategies that are broken; where some were named, raise for the first such."""
-    from clearfw import preflight
-    from clearfw.results import Skipped
+    from clearfw.bench import preflight
+    from clearfw.bench.run import Skipped
 
     sound, left_out = [], list(plan.left_out)
     for label, stack in plan.stacks:
@@ -160,7 +160,7 @@ def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
     """Measure PLAN under a progress bar."""
     from rich.progress import Progress, TimeRemainingColumn
 
-    from clearfw.measurement import measure
+    from clearfw.bench.measurement import measure
 
     columns = [*Progress.get_default_columns()[:-1], TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
@@ -174,7 +174,7 @@ def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
 
 def about(registry: Registry, plan: Plan, pinned: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the environment and the configuration that a result of PLAN carries."""
-    from clearfw import environment
+    from clearfw.results import environment
 
     strategies = {one.name: one for _, stack in plan.stacks for one in stack}
     config = {
@@ -197,15 +197,16 @@ def save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> 
 
 
 def _plot(document: dict[str, Any], path: Path) -> None:
-    from clearfw import documents, pictures
+    from clearfw.reports import plots
+    from clearfw.results import document as documents
 
     found = documents.parse(document, "the result").content
     charts = [
-        pictures.Chart(scene.scene, scene.rooflines, rows)
+        plots.Chart(scene.scene, scene.rooflines, rows)
         for scene in found.scenes
         if (rows := found.ranked(scene))
     ]
     if not charts:
         msg = f"--plot {path} asked for, no strategy has a figure: see why above"
         raise ConfigError(msg)
-    pictures.throughput(charts).save(path)
+    plots.throughput(charts).save(path)

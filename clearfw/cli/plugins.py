@@ -28,9 +28,9 @@ def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | 
 
     registry = load_registry(plugin, plugins_dir)
     if json_path != "-":
-        from clearfw import report
+        from clearfw.reports.tables import bench
 
-        console_for(json_path).print(report.plugins(registry))
+        console_for(json_path).print(bench.plugins(registry))
     if json_path:
         document = {
             "schema": "clearfw.plugins/1",

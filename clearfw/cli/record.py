@@ -17,8 +17,8 @@ from clearfw.config import format_size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clearfw.recording import Plan, Recording
-    from clearfw.traces import Ending
+    from clearfw.record.recorder import Plan, Recording
+    from clearfw.traces.file import Ending
 
 _SMALLEST = 64 << 10
 # Seconds between two looks of the progress line: drawing takes time from the reader.
@@ -76,7 +76,7 @@ def record(
     """
     from rich.console import Console
 
-    from clearfw import recording
+    from clearfw.record import recorder
 
     if json_path == "-":
         msg = "--json - asked for, standard output is the command's: name a file"
@@ -88,7 +88,7 @@ def record(
     if scale and not workload:
         msg = "--scale asked for without --workload, whose it is: add that"
         raise click.UsageError(msg)
-    plan = recording.Plan(run, output, whole_system, buffer >> 10)
+    plan = recorder.Plan(run, output, whole_system, buffer >> 10)
     # Standard output is the command's.
     console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
     done = _record(plan, console)
@@ -108,7 +108,7 @@ def _workload(name: str, scale: int | None) -> tuple[str, ...]:
 def _record(plan: Plan, console: Console) -> Recording:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from clearfw import recording
+    from clearfw.record import recorder
 
     # No thread that draws: its allocations would be recorded with the whole system's.
     columns = (SpinnerColumn(), TextColumn("recording: {task.description}"), TimeElapsedColumn())
@@ -123,7 +123,7 @@ def _record(plan: Plan, console: Console) -> Recording:
                 bar.update(task, description=f"{events:,} events", refresh=True)
                 drawn = time.monotonic()
 
-        return recording.record(plan, progress)
+        return recorder.record(plan, progress)
 
 
 def _tell(console: Console, plan: Plan, done: Recording) -> None:

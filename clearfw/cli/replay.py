@@ -34,12 +34,12 @@ from clearfw.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clearfw.measurement import Plan
-    from clearfw.prediction import Prediction, Recorded
+    from clearfw.bench.measurement import Plan
+    from clearfw.bench.prediction import Prediction, Recorded
+    from clearfw.bench.run import SceneRun
     from clearfw.registry import Registry
-    from clearfw.replay import DryRun, Mode, ReplayWorkload
-    from clearfw.results import SceneRun
-    from clearfw.traces import Trace
+    from clearfw.traces.file import Trace
+    from clearfw.workloads.replay import DryRun, Mode, ReplayWorkload
 
 
 @click.command(
@@ -92,8 +92,9 @@ def replay(
     Exit status: 0 done, 1 found wanting (events were lost, or a strategy misbehaves), 2 cannot,
     130 interrupted.
     """
-    from clearfw import measurement, workloads
-    from clearfw.replay import ReplayWorkload, dry_run, prepare
+    from clearfw.bench import measurement
+    from clearfw.workloads import protocol
+    from clearfw.workloads.replay import ReplayWorkload, dry_run, prepare
 
     registry = load_registry(plugin, plugins_dir)
     tell_failed(registry)
@@ -106,7 +107,7 @@ def replay(
         return 1
     with console.status(f"reading {trace}"):
         workload = ReplayWorkload(prepare(read), mode)
-    how = workloads.Options(**options)
+    how = protocol.Options(**options)
     pinned = pin(cpu, 1)
     plan = measurement.Plan(
         workload=workload,
@@ -130,7 +131,7 @@ def replay(
 
 def _survivors(plan: Plan, named: tuple[str, ...]) -> Plan:
     """Return PLAN without the broken strategies: a mix of all orders tells them, however long the trace."""
-    from clearfw.workloads import Churn, Options
+    from clearfw.workloads.protocol import Churn, Options
 
     asked = plan.options
     mix = Options(highmem=asked.highmem, kasan=asked.kasan, backing=asked.backing)
@@ -139,12 +140,12 @@ def _survivors(plan: Plan, named: tuple[str, ...]) -> Plan:
 
 
 def _read(path: Path, system_time: float | None) -> Trace:
-    from clearfw import traces
+    from clearfw.traces import file
 
-    trace = traces.read(path)
+    trace = file.read(path)
     if system_time is None:
         return trace
-    return attrs.evolve(trace, ending=attrs.evolve(trace.ending or traces.Ending(), system_s=system_time))
+    return attrs.evolve(trace, ending=attrs.evolve(trace.ending or file.Ending(), system_s=system_time))
 
 
 def _missing(trace: Trace) -> str | None:
@@ -175,7 +176,7 @@ class _Found:
 
     def predict(self, registry: Registry, console: Console) -> None:
         """Predict, or find what is in the way."""
-        from clearfw.prediction import Recorded, obstacle, predict
+        from clearfw.bench.prediction import Recorded, obstacle, predict
 
         self.obstacle = (
             "it was interrupted" if self.run.interrupted else obstacle(self.trace, self.plan.options.touch)
@@ -194,7 +195,7 @@ class _Found:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        from clearfw import replay_report
+        from clearfw.reports.tables import replay as replay_report
 
         console.print(replay_report.trace_text(self.trace, self.workload.replay.census, self.dry))
         console.print(replay_report.scene(self.run))
@@ -205,7 +206,8 @@ class _Found:
 
     def document(self, registry: Registry, pinned: int | None) -> dict[str, Any]:
         """Return it as JSON, schema clearfw.replay/1."""
-        from clearfw import prediction, results
+        from clearfw.bench import prediction
+        from clearfw.bench import run as results
 
         trace, census = self.trace, self.workload.replay.census
         return {
@@ -231,14 +233,14 @@ class _Found:
 
     def wanting(self, named: tuple[str, ...]) -> bool:
         """Whether a strategy was found wanting; one that was named must have been replayed."""
-        from clearfw import report
+        from clearfw.reports.tables import bench
 
-        return bool(report.problems([self.run]) or (named and self.run.skipped))
+        return bool(bench.problems([self.run]) or (named and self.run.skipped))
 
 
 def _own_clears(plan: Plan, registry: Registry, console: Console) -> float:
     """Return the seconds of the recording kernel's own clears: its settings, its primitive, page by page."""
-    from clearfw.replay import ReplayWorkload, clears_nothing
+    from clearfw.workloads.replay import ReplayWorkload, clears_nothing
 
     assert isinstance(plan.workload, ReplayWorkload)  # noqa: S101  as replay() made it
     before = ReplayWorkload(plan.workload.replay, "recorded").config(plan.options)

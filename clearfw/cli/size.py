@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.architectures import Architecture
     from clearfw.config import Config
     from clearfw.registry import Registry
-    from clearfw.size_report import Sizes
+    from clearfw.results.size import Sizes
     from clearfw.strategies import Strategy
+    from clearfw.toolchain.architectures import Architecture
 
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
@@ -90,16 +90,18 @@ def size(
     Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
     today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
     """
-    from clearfw import architectures, size_report, sizes
+    from clearfw.results import size as size_report
+    from clearfw.size import code_size
     from clearfw.strategies import parse_stack
+    from clearfw.toolchain import architectures
 
     registry = load_registry(plugin, plugins_dir)
     asked = architectures.find(arch.split(","))
-    compiled_for = sizes.parse_config(config)
+    compiled_for = code_size.parse_config(config)
     stacks = [parse_stack(text, registry.strategies) for text in strategy or _all_in_c(registry)]
     rows = [(stack, _old(registry, stack, against)) for stack in stacks]
     for stack, old in rows:
-        sizes.units(stack, old, sites)
+        code_size.units(stack, old, sites)
     present, missing = architectures.having(asked, architectures.Architecture.compiler)
     console = console_for(json_path)
     found = size_report.Sizes([], [], missing)
@@ -138,14 +140,14 @@ def _all_in_c(registry: Registry) -> list[str]:
 
 def _old(registry: Registry, stack: Stack, against: str | None) -> Stack:
     """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
-    from clearfw import unit
+    from clearfw.size import model_unit
     from clearfw.strategies import parse_stack
 
     if against is not None:
         return parse_stack(against, registry.strategies)
-    asked = unit.points([unit.member(one) for one in stack])
+    asked = model_unit.points([model_unit.member(one) for one in stack])
     baselines = [one for one in registry.strategies.values() if one.baseline]
-    common = [one for one in baselines if unit.points([unit.member(one)]) & asked]
+    common = [one for one in baselines if model_unit.points([model_unit.member(one)]) & asked]
     if not common:
         known = ", ".join(one.name for one in baselines) or "none"
         msg = (
@@ -171,12 +173,13 @@ def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
 
 
 def _do(console: Console, job: _Job, found: Sizes) -> None:
-    from clearfw import size_report, sizes
+    from clearfw.results import size as size_report
+    from clearfw.size import code_size
 
     name = "+".join(one.name for one in job.stack)
     subject = (job.stack, job.old, job.architecture, job.config)
     try:
-        size = sizes.size(*subject, job.sites)
+        size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(size_report.Failed(name, job.architecture.name, error))
         click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
@@ -190,9 +193,9 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:
-    from clearfw import sizes
+    from clearfw.size import code_size
 
     try:
-        return sizes.disassembly(*subject)
+        return code_size.disassembly(*subject)
     except MissingToolError as error:
         return str(error)

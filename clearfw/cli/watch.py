@@ -8,19 +8,20 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearfw import attempts, saves
-from clearfw.compiler import own_headers
 from clearfw.errors import ClearfwError, ConfigError
 from clearfw.strategies import elements, from_name, is_file_name
+from clearfw.toolchain.compiler import own_headers
+from clearfw.watch import attempt as attempts
+from clearfw.watch import files as saves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
-    from clearfw.attempts import Attempt
-    from clearfw.measurement import Plan
+    from clearfw.bench.measurement import Plan
     from clearfw.strategies import Strategy
+    from clearfw.watch.attempt import Attempt
 
 _SIDE_BY_SIDE = 4
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw import hookimpl
-from clearfw.workloads import Churn, Hugetlb, Orders, Vmalloc
+from clearfw.workloads.protocol import Churn, Hugetlb, Orders, Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
 
 @hookimpl

@@ -1,0 +1,64 @@
+"""Preflight: strategies run once in a child process, so that a crash is told in a line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from clearfw import _core, isolation
+from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
+from clearfw.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from clearfw.bench.measurement import Plan
+    from clearfw.config import Config
+    from clearfw.strategies import Strategy
+
+_MEMORY = 64 << 20
+# Room for aligned chunks in either zone, whatever the page size.
+_BLOCKS = 8
+DEADLINE_S = 30.0
+
+
+def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float = DEADLINE_S) -> None:
+    """Raise StrategyError if STACK crashes, hangs or misbehaves in PLAN's workload on a small machine.
+
+    One that passes on, or leaves memory dirty, is for the measurement to tell. Raises what compiling raises.
+    """
+    for scene in plan.workload.scenes(plan.options):
+        for strategy in stack:
+            strategy.plugin(scene.config)  # compiled here, and only loaded there
+
+    def work(tell: Callable[[dict[str, Any]], None]) -> None:
+        try:
+            _exercise(plan, stack)
+        except UnclaimedError:
+            pass
+        except ClearfwError as error:
+            tell({"error": str(error)})
+
+    outcome = isolation.run(work, deadline_s)
+    if outcome.end:
+        msg = f"{label} {outcome.end}: nothing of it was timed"
+        raise StrategyError(msg, label)
+    for message in outcome.told:
+        raise StrategyError(message["error"], label)
+
+
+def _exercise(plan: Plan, stack: tuple[Strategy, ...]) -> None:
+    for scene in plan.workload.scenes(plan.options):
+        small = attrs.evolve(scene, config=_small(scene.config))
+        with Machine(small.config, stack) as machine:
+            bench = plan.workload.open(small, machine, plan.options)
+            for case in bench.cases:
+                bench.run(case, 0)
+            bench.close()
+
+
+def _small(config: Config) -> Config:
+    memory = min(config.memory, max(_MEMORY, _BLOCKS * config.page_size << _core.MAX_ORDER))
+    return attrs.evolve(config, memory=memory, highmem=min(config.highmem, memory // 2))
