@@ -98,7 +98,6 @@ def build(tree: Tree, variant: Variant, recipe: Recipe, store: Store, progress: 
         about = {
             "tree": str(tree.path),
             "version": tree.version,
-            "variant": variant.label,
             "files": sorted(variant.files),
             "primitive": recipe.primitive,
             "compiler": compiler.version,

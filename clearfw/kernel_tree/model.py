@@ -1,0 +1,65 @@
+"""What clearfw's own machine says of the two shapes, in the same rounds as the kernels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from clearfw import primitives
+from clearfw.config import Config
+from clearfw.machine import Machine
+from clearfw.workloads import Options, Orders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clearfw.strategies import Strategy
+
+
+@attrs.frozen
+class Model:
+    """A booted machine, and the strategies that stand for "before" and "after"."""
+
+    machine: Machine
+    stacks: Mapping[str, tuple[Strategy, ...]]
+    options: Options
+
+    @classmethod
+    def boot(
+        cls, stacks: Mapping[str, tuple[Strategy, ...]], primitive: str, *, free: bool, hot: bool, seed: int
+    ) -> Self:
+        """Boot it with memory that is there, and with the guest's instruction."""
+        options = Options(memory=1 << 30, init_on_free=free, hot=hot, seed=seed)
+        config = Orders().scenes(options)[0].config
+        machine = Machine(config, ())
+        try:
+            machine.populate()
+            machine.set_primitives(primitives.by_size(primitive, config))
+        except BaseException:
+            machine.close()
+            raise
+        return cls(machine, stacks, options)
+
+    @property
+    def config(self) -> Config:
+        """The machine's configuration."""
+        return self.machine.config
+
+    def round(self, orders: Sequence[int], turn: int) -> dict[tuple[str, int], float]:
+        """Return the nanoseconds of a block, by label and order."""
+        bench = Orders().open(Orders().scenes(self.options)[0], self.machine, self.options)
+        found = {}
+        try:
+            for order in orders:
+                for place, (label, stack) in enumerate(self.stacks.items()):
+                    self.machine.set_stack(stack)
+                    timing = bench.run(order, turn * len(self.stacks) + place)[order]
+                    found[label, order] = timing.ns * (self.config.page_size << order) / timing.nbytes
+        finally:
+            bench.close()
+        return found
+
+    def close(self) -> None:
+        """Give its memory back."""
+        self.machine.close()
