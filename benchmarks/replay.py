@@ -6,6 +6,8 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
+from clearfw.workloads import churn
+
 from .common import clock, skipping
 
 if TYPE_CHECKING:
@@ -22,9 +24,8 @@ def _events(mix: str) -> Any:  # noqa: ANN401  what clearfw.traces.Events is on 
     import numpy as np
 
     from clearfw.traces.file import Events
-    from clearfw.workloads import protocol
 
-    ops, _ = protocol.churn_ops(PAGES, EVENTS, seed=1)
+    ops, _ = churn.churn_ops(PAGES, EVENTS, seed=1)
     count = len(ops)
     orders = (ops & 0x7F).astype(np.uint8) if mix == "all orders" else np.zeros(count, np.uint8)
     return Events(

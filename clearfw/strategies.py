@@ -13,7 +13,7 @@ import attrs
 import pluggy
 
 from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

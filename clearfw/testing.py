@@ -12,7 +12,7 @@ from clearfw.strategies import as_strategy, from_file, from_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.checks.subject import Check
+    from clearfw.checks.check import Check
     from clearfw.strategies import Strategy
 
 __all__ = ["StrategyConformance"]
@@ -42,7 +42,7 @@ def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
         import pytest
 
         (answer,) = conformance.run(resolve(self.strategy), [one.name], deadline_s=self.deadline_s)
-        if answer.status == conformance.NOT_ASKED:
+        if answer.status == answers.NOT_ASKED:
             pytest.skip(answers.sentence(answer))
         if not answer.passed:
             pytest.fail(answers.explanation(answer, str(self.strategy)), pytrace=False)

@@ -9,6 +9,7 @@ import pytest
 from browser import DESK, PHONE, complaints, needs_browser, show, started
 
 from clearfw.reports.html import page
+from clearfw.results import bench as results_bench
 from clearfw.results import document
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def url(saved: dict[str, dict[str, Any]], tmp_path: Path) -> str:
     """The address of a page of every schema; its bench has three orders and latencies."""
     every = [document.parse(raw, f"{name}.json") for name, raw in saved.items()]
     bench = every[0].content
-    latency = document.Latency(300, 5_000, 90_000)
+    latency = results_bench.SavedLatency(300, 5_000, 90_000)
     rows = [attrs.evolve(row, order=order, latency=latency) for order in (0, 3, 9) for row in bench.results]
     orders = attrs.evolve(every[0], content=attrs.evolve(bench, results=tuple(rows)))
     path = tmp_path / "page.html"

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tracefiles import some_events, write
 
-from clearfw.bench import run
 from clearfw.bench.statistics import Ratio
 from clearfw.errors import ResultError
 from clearfw.reports.tables import diff
+from clearfw.results import bench as results_bench
+from clearfw.results import info as results_info
 from clearfw.results.diff import BETTER, CHANGED, SAME, WORSE, Comparison, compare, load, to_json
 from clearfw.traces import file, info
 
@@ -54,7 +55,7 @@ def bench(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> 
             else result(strategy=name, ratio=ratio(*interval))
             for name, interval in intervals.items()
         ]
-        made = run.to_json([scene_run(*rows)], ENVIRONMENT, CONFIG | (config or {}))
+        made = results_bench.to_json([scene_run(*rows)], ENVIRONMENT, CONFIG | (config or {}))
         return json.loads(json.dumps(made))  # type: ignore[no-any-return]
 
     return document
@@ -204,7 +205,9 @@ def test_a_check_that_fails_now_is_worse(old: str, new: str, verdict: str) -> No
 def test_counts_of_traces_change_and_are_never_worse(tmp_path: Path) -> None:
     """Two traces are two things that happened."""
     old, new = (
-        info.to_json(info.examine(file.read(write(tmp_path / f"{seed}.trace", some_events(100, seed)))))
+        results_info.to_json(
+            info.examine(file.read(write(tmp_path / f"{seed}.trace", some_events(100, seed))))
+        )
         for seed in (1, 2)
     )
     found = compare(old, new)

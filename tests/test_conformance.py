@@ -10,14 +10,15 @@ import pytest
 
 from clearfw import registry
 from clearfw.checks import conformance
-from clearfw.checks.subject import CHECKS, GARBAGE, Check, Evidence, Subject
+from clearfw.checks.check import CHECKS, Check
+from clearfw.checks.subject import GARBAGE, Evidence, Subject
 from clearfw.errors import UnknownCheckError
 from clearfw.strategies import from_file, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.checks.conformance import Answer
+    from clearfw.checks.answers import Answer
     from clearfw.strategies import Strategy
 
 MUTANTS = Path(__file__).parent / "mutants"

@@ -14,9 +14,9 @@ import pytest
 
 import clearfw
 from clearfw import registry
+from clearfw.checks import answers as checks_answers
 from clearfw.checks import conformance, server
-from clearfw.checks.emulated import EmulatedMachine
-from clearfw.checks.questions.arguments import _STRUCT_PAGE
+from clearfw.checks.emulated import STRUCT_PAGE, EmulatedMachine
 from clearfw.config import Config
 from clearfw.errors import (
     CompileError,
@@ -166,7 +166,7 @@ def test_struct_pages_are_laid_out_as_here(
     """Whatever the byte order there: all but the address, flags and links to lists included."""
     emulated, native = emulate("memory=16M highmem=8M backing=base"), boot("highmem=8M backing=base")
     there, here = (
-        [(*page[:2], *page[3:]) for page in _STRUCT_PAGE.iter_unpack(machine.struct_pages())]
+        [(*page[:2], *page[3:]) for page in STRUCT_PAGE.iter_unpack(machine.struct_pages())]
         for machine in (emulated, native)
     )
 
@@ -207,7 +207,7 @@ def test_the_shipped_strategies_pass_there(architecture: Architecture, strategy:
     answers = list(conformance.run(found, names, architecture=architecture, deadline_s=60))
 
     assert [answer.check.name for answer in answers if not answer.passed] == []
-    assert {answer.status for answer in answers} & {conformance.PASS}
+    assert {answer.status for answer in answers} & {checks_answers.PASS}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_mistake_is_found_there(architecture: Architecture, mutant: str, check
         from_file(MUTANTS / f"{mutant}.c"), (check,), architecture=architecture, deadline_s=60
     )
 
-    assert answer.status == conformance.FAIL
+    assert answer.status == checks_answers.FAIL
 
 
 def test_a_kept_tag_is_found_where_there_are_tags(architecture: Architecture) -> None:
@@ -237,7 +237,7 @@ def test_a_kept_tag_is_found_where_there_are_tags(architecture: Architecture) ->
     if architecture.bits > 32:
         assert "KASAN tag still in it" in answer.evidence.message
     else:
-        assert answer.status == conformance.CANNOT
+        assert answer.status == checks_answers.CANNOT
         assert "no byte for a tag" in answer.evidence.message
 
 
@@ -282,7 +282,7 @@ def test_a_strategy_cannot_say_that_a_check_has_no_answer(tmp_path: Path) -> Non
     )
     (answer,) = conformance.run(from_file(path), ("zero_on_alloc",))
 
-    assert answer.status == conformance.FAIL
+    assert answer.status == checks_answers.FAIL
 
 
 def test_this_computers_own_architecture_is_asked_as_it_is(command: Command) -> None:

@@ -13,7 +13,7 @@ import raw_pages
 
 from clearfw.errors import TraceError
 from clearfw.gfp import Gfp
-from clearfw.traces import file, ring_buffer
+from clearfw.traces import file, import_raw
 from clearfw.traces.file import Kind
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def imported(folder: Path, tmp_path: Path) -> file.Trace:
     """Return the trace that a folder becomes."""
-    ring_buffer.import_folder(folder, tmp_path / "t.arrow")
+    import_raw.import_folder(folder, tmp_path / "t.arrow")
     return file.read(tmp_path / "t.arrow")
 
 
@@ -91,7 +91,7 @@ def test_a_folder_may_be_unpacked_and_lack_what_is_told_of_it(folder: Path, tmp_
 
 def test_what_else_is_known_is_kept(tmp_path: Path) -> None:
     """Who has the pages may know more of the kernel than they tell."""
-    ring_buffer.import_folder(
+    import_raw.import_folder(
         raw_pages.THP, tmp_path / "t.arrow", {"kernel": "7.3.0-rc7", "init_on_alloc": True}
     )
     origin = file.read(tmp_path / "t.arrow").origin
@@ -104,7 +104,7 @@ def test_losses_are_told(folder: Path, tmp_path: Path) -> None:
     stats = folder / "stats.txt"
     stats.write_text("overrun: 3\ncommit overrun: 4\ndropped events: 5\nentries: 9\n")
 
-    assert ring_buffer.import_folder(folder, tmp_path / "t.arrow").lost == 12
+    assert import_raw.import_folder(folder, tmp_path / "t.arrow").lost == 12
 
     raw = bytearray(raw_pages.pages(folder, 1))
     raw[11] |= 0x80  # RB_MISSED_EVENTS
@@ -112,7 +112,7 @@ def test_losses_are_told(folder: Path, tmp_path: Path) -> None:
     (folder / "cpu1.raw").write_bytes(raw)
     stats.unlink()
 
-    assert ring_buffer.import_folder(folder, tmp_path / "t.arrow").lost == 1
+    assert import_raw.import_folder(folder, tmp_path / "t.arrow").lost == 1
 
 
 def test_a_torn_file_is_told(folder: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_torn_file_is_told(folder: Path, tmp_path: Path) -> None:
     raw[8:12] = b"\xff\xff\xff\x0f"
     (folder / "cpu1.raw.xz").unlink()
     (folder / "cpu1.raw").write_bytes(raw[:-100])
-    ending = ring_buffer.import_folder(folder, tmp_path / "t.arrow")
+    ending = import_raw.import_folder(folder, tmp_path / "t.arrow")
 
     assert (ending.lost, ending.bad_lines) == (None, 2)
 
@@ -142,21 +142,21 @@ def test_what_is_missing_is_told(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "t.arrow"
     (folder / "cpu0.raw.xz").write_bytes(b"no xz")
     with pytest.raises(TraceError, match=r"cpu0\.raw\.xz cannot be unpacked"):
-        ring_buffer.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "cpu0.raw.xz").rename(folder / "cpu70000.raw")
     with pytest.raises(TraceError, match="is of a processor past 65535"):
-        ring_buffer.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     for path in folder.glob("*.format"):
         path.unlink()
     (folder / "cpu70000.raw").unlink()
     with pytest.raises(TraceError, match="no format of mm_page_alloc"):
-        ring_buffer.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "header_page").unlink()
     with pytest.raises(TraceError, match="has no header_page"):
-        ring_buffer.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "cpu1.raw.xz").unlink()
     with pytest.raises(TraceError, match=r"has no cpuN\.raw"):
-        ring_buffer.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
 
 
 def test_format_files_that_cannot_be_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -166,4 +166,4 @@ def test_format_files_that_cannot_be_are_refused(folder: Path, tmp_path: Path) -
     for wrong in ("offset:99999;", "offset:99999999999;"):
         path.write_text(text.replace("offset:16;", wrong))
         with pytest.raises(TraceError, match="the format files cannot be"):
-            ring_buffer.import_folder(folder, tmp_path / "t.arrow")
+            import_raw.import_folder(folder, tmp_path / "t.arrow")

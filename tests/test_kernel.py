@@ -9,7 +9,7 @@ import pytest
 
 from clearfw import kernel
 from clearfw.errors import FaultError, KmapError, StrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.toolchain.compiler import INCLUDE_DIR
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def prebuilt() -> set[str]:
 def test_wheel_holds_all_it_needs_and_no_more(members: set[str]) -> None:
     """Python files, headers, the plugins' C files, what was compiled of them, and the core.
 
-    The core's C is there too: another architecture's is built of it (clearfw/runner.py).
+    The core's C is there too: another architecture's is built of it (clearfw/checks/server.py).
     """
     core = f"clearfw/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     needed = {

@@ -10,7 +10,9 @@ import pytest
 from clearfw.bench import peers
 from clearfw.errors import ConfigError
 from clearfw.machine import Machine
-from clearfw.workloads.protocol import ChunkBench, Hugetlb, Options, Vmalloc
+from clearfw.workloads.blocks import ChunkBench, Hugetlb
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,30 +11,31 @@ import pytest
 
 from clearfw.reports import plots
 from clearfw.reports.plots import Chart
-from clearfw.results import document
+from clearfw.results import bench as results_bench
+from clearfw.results import document, info
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clearfw.results.document import Bench, Row
+    from clearfw.results.bench import SavedBench, SavedRow
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def bench(saved: dict[str, dict[str, Any]]) -> Bench:
+def bench(saved: dict[str, dict[str, Any]]) -> SavedBench:
     """A bench of two rows."""
-    content: Bench = document.parse(saved["bench"], "bench.json").content
+    content: SavedBench = document.parse(saved["bench"], "bench.json").content
     return content
 
 
 @pytest.fixture
-def chart(bench: Bench) -> Chart:
+def chart(bench: SavedBench) -> Chart:
     """Its chart."""
     return Chart("", bench.scenes[0].rooflines, bench.results)
 
 
-def over_orders(rows: tuple[Row, ...]) -> list[Row]:
+def over_orders(rows: tuple[SavedRow, ...]) -> list[SavedRow]:
     """Return rows for each of three orders."""
     return [attrs.evolve(row, order=order) for order in (0, 3, 9) for row in rows]
 
@@ -71,9 +72,9 @@ def test_several_orders_are_curves(chart: Chart) -> None:
     assert drawn.alt.startswith("Line chart, GB/s over orders 0 to 9: batched, stosb")
 
 
-def test_latencies_have_their_units(bench: Bench) -> None:
+def test_latencies_have_their_units(bench: SavedBench) -> None:
     """The axis says ns and us, the words the first and the last order."""
-    latency = document.Latency(300, 5_000, 90_000)
+    latency = results_bench.SavedLatency(300, 5_000, 90_000)
     rows = [attrs.evolve(row, latency=latency) for row in over_orders(bench.results)]
 
     drawn = plots.latencies(rows)
@@ -84,9 +85,9 @@ def test_latencies_have_their_units(bench: Bench) -> None:
 
 def test_the_cleared_pages_are_shares() -> None:
     """Each order's share of the pages stands on its bar, and an order without any has none."""
-    orders = [document.OrderCount(0, 8, 8, 5, 25), document.OrderCount(9, 1, 1, 1, 75)]
+    orders = [info.SavedOrder(0, 8, 8, 5, 25), info.SavedOrder(9, 1, 1, 1, 75)]
 
-    drawn = plots.cleared([*orders, document.OrderCount(10, 1, 0, 0, 0)])
+    drawn = plots.cleared([*orders, info.SavedOrder(10, 1, 0, 0, 0)])
 
     assert {"25.0%", "75.0%"} <= set(texts(drawn.svg("p")))
     assert drawn.alt == "Bar chart, share of 100 cleared pages: order 0 25.0%, order 9 75.0%."

@@ -10,11 +10,14 @@ import pytest
 
 from clearfw import registry
 from clearfw.bench import preflight
-from clearfw.bench.measurement import Plan
+from clearfw.bench.plan import Plan
 from clearfw.errors import CompileError, StrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.strategies import PythonStrategy, parse_stack
-from clearfw.workloads.protocol import Churn, Hugetlb, Options, Orders, Vmalloc
+from clearfw.workloads.blocks import Hugetlb, Orders
+from clearfw.workloads.churn import Churn
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Callable

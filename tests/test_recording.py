@@ -15,7 +15,7 @@ from tracing import left_behind, needs_tracing
 
 from clearfw.errors import CommandError
 from clearfw.record import recorder
-from clearfw.record.recorder import Plan
+from clearfw.record.recorder import RecordPlan
 from clearfw.traces import file
 from clearfw.traces.file import Kind
 
@@ -38,7 +38,7 @@ def allocations(trace: file.Trace) -> int:
 @needs_tracing
 def test_every_page_of_a_command_is_there(tmp_path: Path) -> None:
     """Who touches 64 MiB allocates that many pages, in one task, and gives them back; no event is lost."""
-    plan = Plan((sys.executable, "-c", FAULTS.format(mib=64)), tmp_path / "t.arrow")
+    plan = RecordPlan((sys.executable, "-c", FAULTS.format(mib=64)), tmp_path / "t.arrow")
     told: list[int] = []
     done = recorder.record(plan, told.append)
     trace = file.read(plan.output)
@@ -58,7 +58,7 @@ def test_every_page_of_a_command_is_there(tmp_path: Path) -> None:
 @needs_tracing
 def test_what_is_known_is_kept(tmp_path: Path) -> None:
     """The host, the command, its times and its exit status are in the trace."""
-    plan = Plan(("/bin/sh", "-c", "exit 7"), tmp_path / "t.arrow")
+    plan = RecordPlan(("/bin/sh", "-c", "exit 7"), tmp_path / "t.arrow")
     recorder.record(plan)
     trace = file.read(plan.output)
     origin, ending = trace.origin, trace.ending
@@ -80,7 +80,7 @@ def test_what_is_known_is_kept(tmp_path: Path) -> None:
 @needs_tracing
 def test_children_are_recorded_and_others_are_not(tmp_path: Path) -> None:
     """Only the command and what it starts have events."""
-    plan = Plan(("/bin/sh", "-c", "ls / >/dev/null; ls / >/dev/null"), tmp_path / "t.arrow")
+    plan = RecordPlan(("/bin/sh", "-c", "ls / >/dev/null; ls / >/dev/null"), tmp_path / "t.arrow")
     done = recorder.record(plan)
     pids = {pid for batch in file.read(plan.output).batches for pid in batch.pid.tolist()}
 
@@ -92,7 +92,7 @@ def test_children_are_recorded_and_others_are_not(tmp_path: Path) -> None:
 @needs_tracing
 def test_the_whole_system_is_without_the_recorder(tmp_path: Path) -> None:
     """Others' events are there, and those of the reader are not."""
-    plan = Plan(("sleep", "0.3"), tmp_path / "t.arrow", whole_system=True)
+    plan = RecordPlan(("sleep", "0.3"), tmp_path / "t.arrow", whole_system=True)
     other = os.fork()
     if not other:
         deadline = time.monotonic() + 5
@@ -115,7 +115,7 @@ def test_the_whole_system_is_without_the_recorder(tmp_path: Path) -> None:
 def test_small_buffers_lose_events_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that looks away for too long: what is in the trace and what was lost are all there were."""
     monkeypatch.setattr(recorder._Reader, "read", lambda self, writer, wait_s: time.sleep(0.01))
-    plan = Plan((sys.executable, "-c", FAULTS.format(mib=32)), tmp_path / "t.arrow", buffer_kb=64)
+    plan = RecordPlan((sys.executable, "-c", FAULTS.format(mib=32)), tmp_path / "t.arrow", buffer_kb=64)
     done = recorder.record(plan)
 
     assert done.ending.lost is not None
@@ -133,7 +133,7 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
     script.write_text("#!/no/such/interpreter")
     script.chmod(0o755)
     with pytest.raises(CommandError, match=r"it cannot be run \(No such file or directory\): try it"):
-        recorder.record(Plan((str(script),), output))
+        recorder.record(RecordPlan((str(script),), output))
 
     assert output.read_text() == "precious"
     assert left_behind() == []
@@ -142,9 +142,9 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
 def test_a_command_must_be_there(tmp_path: Path) -> None:
     """It is looked for before anything else is done."""
     with pytest.raises(CommandError, match="'no-such-program' asked for, no such program is found"):
-        recorder.record(Plan(("no-such-program",), tmp_path / "t.arrow"))
+        recorder.record(RecordPlan(("no-such-program",), tmp_path / "t.arrow"))
     with pytest.raises(CommandError, match="no command was given"):
-        recorder.record(Plan((), tmp_path / "t.arrow"))
+        recorder.record(RecordPlan((), tmp_path / "t.arrow"))
 
 
 @needs_tracing
@@ -154,7 +154,7 @@ def test_a_signal_ends_it_whole(tmp_path: Path, signum: signal.Signals) -> None:
     handlers = [
         signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)
     ]
-    plan = Plan(("sleep", "60"), tmp_path / "t.arrow")
+    plan = RecordPlan(("sleep", "60"), tmp_path / "t.arrow")
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signum))
     timer.start()
     done = recorder.record(plan)
@@ -172,7 +172,9 @@ def test_a_signal_ends_it_whole(tmp_path: Path, signum: signal.Signals) -> None:
 @needs_tracing
 def test_a_stubborn_command_is_killed(tmp_path: Path) -> None:
     """A second signal and a third leave it no choice."""
-    plan = Plan(("/bin/sh", "-c", "trap '' INT TERM; while :; do sleep 0.1; done"), tmp_path / "t.arrow")
+    plan = RecordPlan(
+        ("/bin/sh", "-c", "trap '' INT TERM; while :; do sleep 0.1; done"), tmp_path / "t.arrow"
+    )
     timers = [threading.Timer(0.5 + i / 5, os.kill, (os.getpid(), signal.SIGINT)) for i in range(3)]
     for timer in timers:
         timer.start()

@@ -16,7 +16,7 @@ import pytest
 from clearfw import registry
 from clearfw.config import Config
 from clearfw.errors import ConfigError, PluginError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.registry import PluginInfo, Registry, load
 from clearfw.strategies import NativeStrategy, Primitive
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tracefiles import alloc, batched, events, failed, free, write
 
 from clearfw import _core, hookimpl
+from clearfw.bench.dry_run import dry_run
 from clearfw.config import Config
 from clearfw.errors import ConfigError, StrategyError, TraceError
 from clearfw.gfp import Gfp
@@ -21,7 +22,7 @@ from clearfw.traces import file
 from clearfw.traces.census import Census
 from clearfw.traces.file import Origin
 from clearfw.workloads.protocol import Options
-from clearfw.workloads.replay import ReplayWorkload, clears_nothing, dry_run, memory_for, prepare
+from clearfw.workloads.replay import ReplayWorkload, clears_nothing, memory_for, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,9 +11,10 @@ import attrs
 import pytest
 from rich.console import Console
 
+from clearfw.bench import run as bench_run
 from clearfw.bench.run import Roofline, Skipped
 from clearfw.registry import PluginInfo
-from clearfw.reports.tables import bench
+from clearfw.reports.tables import bench, plugins
 from clearfw.workloads.protocol import Latency
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def test_a_dirty_strategy_has_no_figures(result: Make, scene_run: Run) -> None:
     printed = text(bench.scene(run))
 
     line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are of no use"
-    assert bench.problems([run]) == [line]
+    assert bench_run.problems([run]) == [line]
     assert line in printed
     assert "99" not in printed
 
@@ -167,7 +168,7 @@ def test_a_broken_strategy_is_a_problem_and_one_that_passes_on_a_note(scene_run:
     run = scene_run(skipped=(Skipped("bad", "bad crashed", broken=True), Skipped("other", "it passes on")))
     printed = text(bench.scene(run))
 
-    assert bench.problems([run]) == ["bad crashed"]
+    assert bench_run.problems([run]) == ["bad crashed"]
     assert "bad crashed" in printed
     assert "other left out: it passes on" in printed
 
@@ -314,7 +315,7 @@ def test_installed_plugins_fit_a_narrow_terminal() -> None:
         PluginInfo("mine", "", "dir/mine.c", "active", "", ("clearfw_strategies",), ("mine",)),
         PluginInfo("gone", "", "CLEARFW_PLUGINS", "failed", "ImportError: [/no] such thing"),
     ]
-    printed = text(bench.plugins(SimpleNamespace(plugins=infos)), 80)  # type: ignore[arg-type]
+    printed = text(plugins.plugins(SimpleNamespace(plugins=infos)), 80)  # type: ignore[arg-type]
 
     assert re.search(r"vmalloc_contiguous +0.1.0 +active +strategies +a *\n", printed)
     assert re.search(r"mine +dir/mine.c +active", printed)

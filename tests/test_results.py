@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from clearfw.bench.run import Roofline, Skipped, to_json
+from clearfw.bench.run import Roofline, Skipped
+from clearfw.results.bench import to_json
 from clearfw.workloads.protocol import Latency
 
 if TYPE_CHECKING:

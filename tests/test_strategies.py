@@ -15,7 +15,7 @@ import pytest
 from clearfw import hookspecs
 from clearfw.config import Config, Kasan
 from clearfw.errors import StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.registry import load
 from clearfw.strategies import (
     NativePlugin,

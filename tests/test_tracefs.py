@@ -14,7 +14,7 @@ from tracing import INSTANCES, TRACEFS, left_behind, needs_tracing
 from clearfw.errors import TracingError
 from clearfw.gfp import Gfp
 from clearfw.record import tracefs
-from clearfw.record.command import Held
+from clearfw.record.command import Command
 from clearfw.record.tracefs import Instance
 from clearfw.traces import file
 from clearfw.traces.file import Kind, TraceWriter
@@ -75,11 +75,11 @@ def raw_events(path: Path) -> Iterator[tuple[int, ...]]:
 
 def run_in(instance: Instance, *command: str) -> None:
     """Record a command into an instance's buffers."""
-    with Held.start(command) as held:
-        instance.only(held.pid)
+    with Command.prepare(command) as waiting:
+        instance.only(waiting.pid)
         instance.turn(on=True)
-        held.let_go()
-        while not held.is_over():
+        waiting.start()
+        while not waiting.is_over():
             pass
     instance.turn(on=False)
 

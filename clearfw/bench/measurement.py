@@ -16,12 +16,13 @@ from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
 from clearfw.machine import Counters, Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from clearfw.bench.peers import Peer
-    from clearfw.bench.statistics import Row
+    from clearfw.bench.plan import Plan
+    from clearfw.bench.statistics import Samples
     from clearfw.strategies import Strategy
-    from clearfw.workloads.protocol import Bench, Latency, Options, Scene, Timing, Workload
+    from clearfw.workloads.protocol import Bench, Latency, Options, Scene, Timing
 
 # What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
 OWN = "own"
@@ -49,27 +50,6 @@ class Variant:
     def interpreted(self) -> bool:
         """Whether a strategy in Python takes part."""
         return any(strategy.interpreted for strategy in self.stack)
-
-
-@attrs.frozen(kw_only=True)
-class Plan:
-    """What is to be measured.
-
-    Attributes:
-        stacks: label and strategies of each row, before primitives multiply them.
-        primitives: the first is the baseline's.
-        rounds: how many, each with every variant once.
-        left_out: what was asked for, and is known beforehand not to work.
-
-    """
-
-    workload: Workload
-    options: Options
-    stacks: Sequence[tuple[str, tuple[Strategy, ...]]]
-    primitives: Sequence[str]
-    rounds: int
-    peers: Sequence[Peer] = ()
-    left_out: Sequence[Skipped] = ()
 
 
 def measure(plan: Plan, progress: Progress) -> Iterator[SceneRun]:
@@ -281,12 +261,12 @@ class _Session:
         }
 
     def ratio(
-        self, base: list[float], times: Row, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]
+        self, base: list[float], times: Samples, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]
     ) -> statistics.Ratio:
         """Return how many times as fast as the baseline."""
         return statistics.paired_ratio(np.array(base)[kept], times, self.plan.options.seed)
 
-    def roofline(self, case: int | None) -> Row:
+    def roofline(self, case: int | None) -> Samples:
         """Return the roofline's samples; a run that gives several results (churn) has one for all of them."""
         found = self.samples.get((case, *_ROOFLINE)) or self.samples[None, *_ROOFLINE]
         return np.array(found)

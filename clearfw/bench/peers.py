@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from clearfw.errors import ConfigError
-from clearfw.workloads.protocol import ChunkBench, Timing
+from clearfw.workloads.blocks import ChunkBench
+from clearfw.workloads.protocol import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from clearfw.bench.plan import chosen_primitives
+from clearfw.workloads.replay import ReplayWorkload, clears_nothing
 
-    from clearfw.bench.run import Result
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from clearfw.bench.plan import Plan
+    from clearfw.bench.run import Result, SceneRun
+    from clearfw.registry import Registry
     from clearfw.traces.file import Trace
 
 FORMULA = "predicted = recorded system time - the recording kernel's own clears + the strategy's clears"
@@ -48,6 +53,50 @@ class Recorded:
 
     system_s: float
     clears_s: float
+
+
+@attrs.frozen
+class Outcome:
+    """What was predicted, and from what; or what is in the way of a prediction."""
+
+    recorded: Recorded | None = None
+    predictions: Sequence[Prediction] = ()
+    obstacle: str | None = None
+
+
+def outcome(plan: Plan, run: SceneRun, registry: Registry, measure: Callable[[Plan], SceneRun]) -> Outcome:
+    """Return the prediction from RUN, the replay of PLAN; MEASURE replays what its kernel cleared."""
+    assert isinstance(plan.workload, ReplayWorkload)  # noqa: S101  only a replay has a program to predict for
+    trace = plan.workload.replay.trace
+    found = "it was interrupted" if run.interrupted else obstacle(trace, plan.options.touch)
+    if found or trace.ending is None or trace.ending.system_s is None:
+        return Outcome(obstacle=found)
+    clears_s = _own_clears_s(plan, plan.workload, registry, measure)
+    recorded = Recorded(system_s=trace.ending.system_s, clears_s=clears_s)
+    predictions = predict(recorded, run.results)
+    if predictions:
+        return Outcome(recorded, predictions)
+    return Outcome(
+        recorded,
+        obstacle=f"the clears alone take {clears_s:.3f} s here, of {recorded.system_s:.3f} s recorded: "
+        "it is another machine's",
+    )
+
+
+def _own_clears_s(
+    plan: Plan, workload: ReplayWorkload, registry: Registry, measure: Callable[[Plan], SceneRun]
+) -> float:
+    """Return what the recording kernel's own clears take: its settings, its primitive, page by page."""
+    before = ReplayWorkload(workload.replay, "recorded").config(plan.options)
+    # What init_on_alloc clears, no fault clears again: user_alloc_needs_zeroing(), 7.3.
+    spared = not before.init_on_alloc and workload.config(plan.options).init_on_alloc
+    own = ReplayWorkload(workload.replay, "recorded", faults=spared)
+    if clears_nothing(own, before):
+        return 0.0
+    baseline = [(label, stack) for label, stack in plan.stacks if len(stack) == 1 and stack[0].baseline][:1]
+    primitives = chosen_primitives(registry, ("kernel",))
+    run = measure(attrs.evolve(plan, workload=own, stacks=baseline, primitives=primitives))
+    return run.results[0].seconds.median
 
 
 def obstacle(trace: Trace, touch: str) -> str | None:

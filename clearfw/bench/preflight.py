@@ -11,10 +11,10 @@ from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
 from clearfw.machine import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from clearfw.bench.measurement import Plan
+    from clearfw.bench.plan import Plan
     from clearfw.config import Config
     from clearfw.strategies import Strategy
 
@@ -62,3 +62,19 @@ def _exercise(plan: Plan, stack: tuple[Strategy, ...]) -> None:
 def _small(config: Config) -> Config:
     memory = min(config.memory, max(_MEMORY, _BLOCKS * config.page_size << _core.MAX_ORDER))
     return attrs.evolve(config, memory=memory, highmem=min(config.highmem, memory // 2))
+
+
+def survivors(plan: Plan, named: Sequence[str]) -> Plan:
+    """Return PLAN without the strategies that are broken; where some were named, raise for the first such."""
+    from clearfw.bench.run import Skipped
+
+    sound, left_out = [], list(plan.left_out)
+    for label, stack in plan.stacks:
+        try:
+            check(plan, label, stack)
+            sound.append((label, stack))
+        except ClearfwError as error:
+            if named:
+                raise
+            left_out.append(Skipped(label, str(error).rstrip(), broken=True))
+    return attrs.evolve(plan, stacks=sound, left_out=left_out)

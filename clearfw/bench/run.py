@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from clearfw.bench.statistics import Ratio, Spread
     from clearfw.machine import Counters
     from clearfw.workloads.protocol import Latency
-
-SCHEMA = "clearfw.bench/1"
 
 
 @attrs.frozen
@@ -104,49 +102,21 @@ class SceneRun:
     interrupted: bool
 
 
-def to_json(
-    runs: list[SceneRun], environment: Mapping[str, Any], config: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the document that `clearfw bench --json` writes."""
-    rooflines = [roofline for run in runs for roofline in run.rooflines]
-    return {
-        "schema": SCHEMA,
-        "environment": dict(environment),
-        "config": dict(config),
-        "roofline": _roofline(rooflines[0]) if rooflines else None,
-        "scenes": [_scene(run) for run in runs],
-        "results": [_result(result) for run in runs for result in run.results],
-    }
+def problems(runs: Iterable[SceneRun]) -> list[str]:
+    """Return a line for each strategy that was found wanting."""
+    found: dict[str, None] = {}
+    for run in runs:
+        for skipped in run.skipped:
+            if skipped.broken:
+                found[skipped.reason] = None
+        for result in run.results:
+            if result.dirty_offset is not None:
+                found[_dirt(result)] = None
+    return list(found)
 
 
-def _roofline(roofline: Roofline) -> dict[str, Any]:
-    return {"primitive": roofline.primitive, "gbps": roofline.gbps}
-
-
-def _scene(run: SceneRun) -> dict[str, Any]:
-    return {
-        "scene": run.label,
-        "machine": run.config,
-        "backing": run.backing,
-        "huge_bytes": run.huge_bytes,
-        "rounds": run.rounds,
-        "interrupted": run.interrupted,
-        "rooflines": [attrs.asdict(roofline) for roofline in run.rooflines],
-        "skipped": [attrs.asdict(skipped) for skipped in run.skipped],
-    }
-
-
-def _result(result: Result) -> dict[str, Any]:
-    baseline = None
-    if result.ratio is not None:
-        strategy, primitive = result.baseline or ("", "")
-        ratio = attrs.asdict(result.ratio)
-        baseline = {"strategy": strategy, "primitive": primitive, **ratio, "ci95": list(result.ratio.ci95)}
-    return {
-        **attrs.asdict(result, filter=attrs.filters.exclude("ratio", "baseline")),
-        "modes_gbps": list(result.modes_gbps),
-        "latency_by_order": [
-            {"order": order, **attrs.asdict(latency)} for order, latency in result.latency_by_order.items()
-        ],
-        "baseline": baseline,
-    }
+def _dirt(result: Result) -> str:
+    where = f"byte {result.dirty_offset} of a sample"
+    return (
+        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are of no use"
+    )

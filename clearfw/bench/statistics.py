@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Row: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
+Samples: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
 
 _RESAMPLES = 2000
 # A round whose roofline falls below this share of the median was disturbed from outside.
@@ -40,12 +40,12 @@ class Ratio:
     ci95: tuple[float, float]
 
 
-def spread(samples: Sequence[float] | Row) -> Spread:
+def spread(samples: Sequence[float] | Samples) -> Spread:
     """Return the spread of at least one sample."""
     return Spread(float(np.median(samples)), float(np.min(samples)), float(np.max(samples)))
 
 
-def paired_ratio(numerators: Row, denominators: Row, seed: int = 0) -> Ratio:
+def paired_ratio(numerators: Samples, denominators: Samples, seed: int = 0) -> Ratio:
     """Return numerator / denominator, round by round: at least one round, both in the same order."""
     ratios = numerators / denominators
     random = np.random.default_rng(seed)
@@ -56,13 +56,13 @@ def paired_ratio(numerators: Row, denominators: Row, seed: int = 0) -> Ratio:
     )
 
 
-def disturbed(roofline_ns: Row) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def disturbed(roofline_ns: Samples) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return which rounds to throw out: their roofline fell below ROOFLINE_FLOOR of its median speed."""
     flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = roofline_ns > np.median(roofline_ns) / ROOFLINE_FLOOR
     return flags
 
 
-def modes(samples: Row) -> tuple[float, ...]:
+def modes(samples: Samples) -> tuple[float, ...]:
     """Return the median of each mode, least first: one as a rule, two where groups lie far apart."""
     ordered = np.sort(samples)
     if len(ordered) < 2 * _MODE_SAMPLES:

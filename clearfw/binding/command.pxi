@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# A command that waits to be let go (csrc/record/command.h)
+# A command that is prepared, and waits for its start (csrc/record/command.h)
 
 cdef extern from "record/command.h":
-    int command_start(char *const *argv, int gate, int lets_go, int report)
+    int command_prepare(char *const *argv, int go_read, int go_write, int report)
 
 
-def start_held(tuple command not None, int gate, int lets_go, int report):
-    """Start a process that writes its pid to REPORT, waits for GATE, and becomes COMMAND or writes the errno."""
+def prepare_command(tuple command not None, int go_read, int go_write, int report):
+    """Start a process that writes its pid to REPORT, waits for a byte from GO_READ, and becomes COMMAND or writes the errno."""
     encoded = [argument.encode(errors="surrogateescape") for argument in command]
     cdef char **argv = <char **>PyMem_Malloc((len(encoded) + 1) * sizeof(char *))
     cdef Py_ssize_t i
@@ -16,7 +16,7 @@ def start_held(tuple command not None, int gate, int lets_go, int report):
         for i in range(len(encoded)):
             argv[i] = encoded[i]
         argv[len(encoded)] = NULL
-        error = command_start(<char *const *>argv, gate, lets_go, report)
+        error = command_prepare(<char *const *>argv, go_read, go_write, report)
     finally:
         PyMem_Free(argv)
     if error:

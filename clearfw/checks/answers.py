@@ -1,30 +1,37 @@
-"""Verdicts: what checks said of strategies, as sentences, tables and JSON, schema clearfw.check/1."""
+"""Answers: what checks said of a strategy."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from clearfw.checks import conformance
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from rich.console import RenderableType
+    from clearfw.checks.check import Check
+    from clearfw.checks.subject import Evidence
 
-    from clearfw.checks.conformance import Answer
-    from clearfw.checks.subject import Check
 
-SCHEMA = "clearfw.check/1"
-_EXPLAINED = 3
-_STYLES = {
-    conformance.PASS: "green",
-    conformance.FAIL: "bold red",
-    conformance.NOT_ASKED: "dim",
-    conformance.CANNOT: "dim",
-}
+PASS, FAIL, NOT_ASKED, CANNOT = "pass", "FAIL", "not asked", "cannot"
+
+
+@attrs.frozen
+class Answer:
+    """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
+
+    It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
+    """
+
+    check: Check
+    status: str
+    evidence: Evidence | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong: what was not asked is not wrong."""
+        return self.status != FAIL
 
 
 @attrs.frozen
@@ -87,83 +94,8 @@ def explanation(answer: Answer, given: str, arch: str = "") -> str:
     return "\n".join(lines)
 
 
-def table(verdict: Verdict) -> RenderableType:
-    """Return the answers as a table, the failures explained below it."""
-    from rich.console import Group
-    from rich.text import Text
-
-    from clearfw.reports.tables.grid import Grid
-
-    grid = Grid()
-    grid.add_column(verdict.label, no_wrap=True)
-    grid.add_column("", no_wrap=True)
-    grid.add_column("what was asked, or found")
-    for answer in verdict.answers:
-        if answer.status != conformance.NOT_ASKED:
-            said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
-            grid.add_row(answer.check.name, Text(answer.status, _STYLES[answer.status]), said)
-    explained = (
-        Text("\n" + explanation(answer, verdict.given, verdict.arch)) for answer in _telling(verdict)
-    )
-    return Group(grid, Text(_not_asked(verdict), "dim"), *explained, Text(""))
-
-
-def _telling(verdict: Verdict) -> list[Answer]:
-    """Return the failures worth explaining: one mistake fails several checks, and most say the same of it."""
-    by_kind: dict[str, Answer] = {}
-    for answer in verdict.answers:
-        if not answer.passed:
-            by_kind.setdefault(" ".join(sentence(answer).split()[:2]), answer)
-    return list(by_kind.values())[:_EXPLAINED]
-
-
-def _not_asked(verdict: Verdict) -> str:
-    names = [answer.check.name for answer in verdict.answers if answer.status == conformance.NOT_ASKED]
-    return f"not asked, for init points it does not serve: {', '.join(names)}" if names else ""
-
-
 def catalogue(checks: Iterable[Check]) -> str:
     """Return every check with its reason, as the Markdown that docs/reference/checks.md holds."""
     return "\n".join(
         f"- `{one.name}` ({', '.join(sorted(one.points))}): {one.asks}\n  {one.why}\n" for one in checks
     )
-
-
-def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return the one line at the end."""
-    failed = [verdict.label for verdict in verdicts if not verdict.passed]
-    statuses = [answer.status for verdict in verdicts for answer in verdict.answers]
-    cannot = statuses.count(conformance.CANNOT)
-    asked = len(statuses) - statuses.count(conformance.NOT_ASKED) - cannot
-    strategies = len({verdict.given for verdict in verdicts})
-    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
-    said += f", {cannot} cannot be answered there" if cannot else ""
-    return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
-
-
-def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return the document that `clearfw check --json` writes."""
-    return {"schema": SCHEMA, "results": [_verdict(verdict) for verdict in verdicts]}
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "strategy": verdict.strategy,
-        "arch": verdict.arch or None,
-        "passed": verdict.passed,
-        "checks": [
-            {
-                "name": answer.check.name,
-                "passed": answer.passed,
-                "status": answer.status,
-                "why": answer.check.why,
-                "evidence": attrs.asdict(answer.evidence) if answer.evidence else None,
-                "reproduce": reproduce(answer, verdict.given, verdict.arch),
-            }
-            for answer in verdict.answers
-        ],
-    }

@@ -6,11 +6,11 @@ import collections
 import functools
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from clearfw import isolation
 from clearfw.checks import questions as _  # noqa: F401  importing them registers them
-from clearfw.checks.subject import CHECKS, Check, Evidence, Found, Subject, served
+from clearfw.checks.answers import CANNOT, FAIL, NOT_ASKED, PASS, Answer
+from clearfw.checks.check import CHECKS, Check
+from clearfw.checks.subject import Evidence, Found, Subject, served
 from clearfw.errors import ClearfwError, UnknownCheckError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -20,25 +20,6 @@ if TYPE_CHECKING:
     from clearfw.toolchain.architectures import Architecture
 
 DEADLINE_S = 20.0
-
-PASS, FAIL, NOT_ASKED, CANNOT = "pass", "FAIL", "not asked", "cannot"
-
-
-@attrs.frozen
-class Answer:
-    """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
-
-    It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
-    """
-
-    check: Check
-    status: str
-    evidence: Evidence | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong: what was not asked is not wrong."""
-        return self.status != FAIL
 
 
 def checks() -> dict[str, Check]:

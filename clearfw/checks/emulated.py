@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, get_args
 
 import attrs
 
-from clearfw.checks.server import Runner, build
+from clearfw.checks.server import Server, build
 from clearfw.config import Backing, Kasan, Kmap
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from clearfw.toolchain.architectures import Architecture
 
 _POINTS = ("alloc", "free", "vmalloc")
-# struct page as it is on this computer: CoreMachine.struct_pages() gives it so.
-_STRUCT_PAGE = struct.Struct("<IIQIIBBBBI")
+# struct page of include/clearfw/abi.h on this computer: flags, pfn, virtual, private, order, kasan_tag, zone,
+# reserved, mapcount.
+STRUCT_PAGE = struct.Struct("<IIQQBBBBi")
 _NO_PRIMITIVE = "-"
 
 
@@ -85,7 +86,7 @@ class EmulatedMachine:
         self.config = config
         compiled = compiler.compile_c(strategy.source, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
-        self._runner = Runner(command, compiled, strategy.name)
+        self._server = Server(command, compiled, strategy.name)
         try:
             self.nr_pages = int(self.ask("boot", *words(config))[0])
         except BaseException:
@@ -93,12 +94,12 @@ class EmulatedMachine:
             raise
 
     def ask(self, *request: object) -> list[str]:
-        """Return the words of the runner's reply; raises what the core refuses, and RunnerError."""
-        return self._runner.ask(*request)
+        """Return the words of the server's reply; raises what the core refuses, and RunnerError."""
+        return self._server.ask(*request)
 
     def close(self) -> None:
         """End it."""
-        self._runner.close()
+        self._server.close()
 
     def points(self) -> frozenset[str]:
         """Return the init points that the strategy serves."""
@@ -177,8 +178,8 @@ class EmulatedMachine:
 
     def struct_pages(self) -> bytes:
         """Return every struct page, laid out as on this computer."""
-        fields = ([int(field, 16) for field in page.split(",")] for page in self.ask("struct_pages"))
-        return b"".join(_STRUCT_PAGE.pack(*page[:8], 0, page[8]) for page in fields)
+        fields = (tuple(int(field, 16) for field in page.split(",")) for page in self.ask("struct_pages"))
+        return b"".join(map(_pack, fields))
 
     def litmus(
         self, point: str, pfn: int, budget_ns: int, unfenced: str | None = None
@@ -229,3 +230,10 @@ def words(config: Config) -> list[object]:
         config.seed,
         config.primitive,
     ]
+
+
+def _pack(page: tuple[int, ...]) -> bytes:
+    """Return a struct page of the server's fields: its union as the two halves of lru."""
+    *head, next_pfn, prev_pfn, order, tag, zone, mapcount = page
+    signed = mapcount - (mapcount >> 31 << 32)
+    return STRUCT_PAGE.pack(*head, next_pfn | prev_pfn << 32, order, tag, zone, 0, signed)

@@ -1,4 +1,4 @@
-"""The runner: the C core as a program of another architecture, asked over sockets line by line."""
+"""The server: the C core as a program of another architecture, asked over sockets line by line."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _PATIENCE_S = 5.0
 
 @functools.cache
 def build(architecture: Architecture) -> Path:
-    """Return the runner for ARCHITECTURE; raises MissingToolError, CompileError."""
+    """Return the server for ARCHITECTURE; raises MissingToolError, CompileError."""
     sources = sorted(CSRC.rglob("*.c"))
-    return compiler.build_program(architecture.compiler(), f"runner-{architecture.name}", sources, CSRC)
+    return compiler.build_program(architecture.compiler(), f"server-{architecture.name}", sources, CSRC)
 
 
 def prepare(architecture: Architecture) -> None:
@@ -42,11 +42,11 @@ def prepare(architecture: Architecture) -> None:
         build(architecture)
 
 
-class Runner:
+class Server:
     """A machine's process. Each thread that asks has a thread there, and so a CPU."""
 
     def __init__(self, command: Sequence[str], strategy: Path, name: str) -> None:
-        """Start COMMAND, a built runner behind what runs it, with the shared object STRATEGY called NAME."""
+        """Start COMMAND, a built server behind what runs it, with the shared object STRATEGY called NAME."""
         self._name = name
         self._ended = ""
         self._faults, faults = os.pipe()
@@ -130,7 +130,7 @@ class Runner:
 
 
 def _stream(here: socket.socket, there: socket.socket) -> TextIO:
-    """Return our end as text; the runner has the other."""
+    """Return our end as text; the server has the other."""
     there.close()
     with here:
         return here.makefile("rw")

@@ -7,7 +7,6 @@ process of its own, and says what it found by raising Found.
 from __future__ import annotations
 
 import contextlib
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,13 +20,13 @@ from clearfw.machine import Machine
 from clearfw.strategies import NativeStrategy, points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from clearfw.isolation import Tell
     from clearfw.strategies import Strategy
     from clearfw.toolchain.architectures import Architecture
 
-GARBAGE = 0x9E  # lib/test_meminit.c's GARBAGE_BYTE, 7.3
+GARBAGE = _core.GARBAGE_BYTE
 # The longest single clear that goes without a remark: PROCESS_PAGES_NON_PREEMPT_BATCH, 32 MiB (7.3).
 LONGEST_CLEAR = 32 << 20
 
@@ -61,42 +60,6 @@ class Found(Exception):  # noqa: N818  it is what a check says, not a failure of
     def __init__(self, **evidence: object) -> None:
         super().__init__(evidence.get("message", ""))
         self.evidence = evidence
-
-
-@attrs.frozen
-class Check:
-    """One question.
-
-    Attributes:
-        why: one sentence, with the place in the kernel it comes from.
-        points: the init points it is about: a strategy with none of them is not asked.
-
-    """
-
-    name: str
-    why: str
-    points: frozenset[str]
-    ask: Callable[[Subject], None]
-
-    @property
-    def asks(self) -> str:
-        """What it does, in the words of the function that does it."""
-        return (inspect.getdoc(self.ask) or "").partition("\n\n")[0].replace("\n", " ")
-
-
-# Every check that was imported, by name.
-CHECKS: dict[str, Check] = {}
-
-
-def check(why: str, *points: str) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
-    """Register a check under its function's name."""
-
-    def register(ask: Callable[[Subject], None]) -> Callable[[Subject], None]:
-        name = ask.__name__
-        CHECKS[name] = Check(name, why, frozenset(points or ("alloc", "free")), ask)
-        return ask
-
-    return register
 
 
 class _Frame(NativeStrategy):

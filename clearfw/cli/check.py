@@ -73,8 +73,9 @@ def check(
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
     """
-    from clearfw.checks import answers as verdicts
     from clearfw.checks import conformance
+    from clearfw.reports.tables import check as tables
+    from clearfw.results import check as results
     from clearfw.strategies import from_name
 
     registry = load_registry(plugin, plugins_dir)
@@ -85,10 +86,10 @@ def check(
     found = []
     for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
         found.append(_ask(console, text, one, asked, timeout, where))
-        console.print(verdicts.table(found[-1]))
-    console.print(verdicts.summary(found))
+        console.print(tables.table(found[-1]))
+    console.print(tables.summary(found))
     if json_path:
-        write_json(json_path, verdicts.to_json(found))
+        write_json(json_path, results.to_json(found))
     return 0 if all(verdict.passed for verdict in found) else 1
 
 

@@ -90,43 +90,13 @@ def import_(file: str, output: Path, page_size: str, json_path: str | None, **ab
 
 
 def _import(name: str, output: Path, about: dict[str, Any], console: Console) -> Import:
+    from clearfw.traces.import_raw import import_raw
     from clearfw.traces.text_input import opened
 
     if name != "-" and Path(name).is_dir():
-        return _import_folder(Path(name), output, about)
+        return import_raw(Path(name), output, about)
     with opened(name) as text:
         return _import_text(text, output, about, console)
-
-
-def _import_folder(folder: Path, output: Path, about: dict[str, Any]) -> Import:
-    """Import what per_cpu/cpuN/trace_pipe_raw gave, saved with the format files of that kernel."""
-    import numpy as np
-
-    from clearfw.traces.file import NO_PFN, Kind, read
-    from clearfw.traces.import_text import Import
-    from clearfw.traces.ring_buffer import import_folder
-
-    ending = import_folder(folder, output, about)
-    batches = read(output).batches
-    kinds = sum((np.bincount(batch.kind, minlength=len(Kind)) for batch in batches), np.zeros(len(Kind), int))
-    failed = sum(int((batch.pfn[batch.kind == Kind.ALLOC] == NO_PFN).sum()) for batch in batches)
-    return Import(
-        form="trace_pipe_raw",
-        events={kind.name.lower(): int(kinds[kind]) for kind in Kind},
-        failed=failed,
-        lines={
-            "all": 0,
-            "comments": 0,
-            "other_events": ending.other_events,
-            "losses": 0,
-            "bad": ending.bad_lines,
-        },
-        bad=(),
-        lost=ending.lost,
-        backwards=0,
-        unknown_gfp=ending.unknown_gfp,
-        interrupted=False,
-    )
 
 
 def _import_text(text: Text, output: Path, about: dict[str, Any], console: Console) -> Import:

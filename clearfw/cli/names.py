@@ -38,7 +38,9 @@ def files(_context: click.Context, _parameter: click.Parameter, incomplete: str)
 
 def workloads(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the workloads."""
-    return _beginning(incomplete, ((name, one.summary) for name, one in _registry().workloads.items()))
+    return _beginning(
+        incomplete, ((name, getattr(one, "summary", "")) for name, one in _registry().workloads.items())
+    )
 
 
 def primitives(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.bench.measurement import Plan
+    from clearfw.bench.plan import Plan
     from clearfw.strategies import Strategy
     from clearfw.watch.attempt import Attempt
 
@@ -77,8 +77,10 @@ def _try(
     wait = attempts.start(make, edited)
     with console.status(f"checking and timing {', '.join(map(str, edited))}"):
         attempt = wait()
+    from clearfw.reports.tables import watch as tables
+
     # Not wrapped: a compiler points at columns.
-    console.print(attempts.summary(attempt), soft_wrap=True)
+    console.print(tables.summary(attempt), soft_wrap=True)
     if attempt.rows:
         kept.append(attempt)
-        console.print(attempts.table(kept))
+        console.print(tables.table(kept))

@@ -1,4 +1,4 @@
-"""Held: a command that is there, and waits to be let go."""
+"""Commands that are prepared, wait, and start with nothing of the recorder in their trace."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ import os
 import shutil
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from clearfw._core import start_held
+from clearfw._core import prepare_command
 from clearfw.errors import CommandError, SystemCallError
 
 if TYPE_CHECKING:
     import resource
-    from collections.abc import Callable, Sequence
-    from types import FrameType
-    from typing import TypeAlias
-
-    _Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Handlers | None
-
-# What a recorder handles itself.
-_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD)
+    from collections.abc import Sequence
 
 
 def check(command: Sequence[str]) -> None:
@@ -38,8 +30,8 @@ def check(command: Sequence[str]) -> None:
 
 
 @attrs.define
-class Held:
-    """A process that becomes the command once it is let go: a context manager, which leaves none behind.
+class Command:
+    """A process that executes the command once it is started: a context manager that leaves none behind.
 
     Attributes:
         pid: of the process, and then of the command.
@@ -49,19 +41,19 @@ class Held:
     """
 
     pid: int
-    _gate: int
+    _go: int
     _report: int
     _command: tuple[str, ...]
     exit_status: int | None = None
     used: resource.struct_rusage | None = None
 
     @classmethod
-    def start(cls, command: tuple[str, ...]) -> Self:
-        """Start a process for COMMAND."""
-        gate, ours = os.pipe()
+    def prepare(cls, command: tuple[str, ...]) -> Self:
+        """Start a process for COMMAND that waits for start()."""
+        go_read, ours = os.pipe()
         report, theirs = os.pipe()
         try:
-            start_held(command, gate, ours, theirs)
+            prepare_command(command, go_read, ours, theirs)
             pid = _read_pid(report, command[0])
         except SystemCallError:
             os.close(ours)
@@ -69,7 +61,7 @@ class Held:
             raise
         finally:
             # The process has its own, until it becomes the command.
-            os.close(gate)
+            os.close(go_read)
             os.close(theirs)
         return cls(pid, ours, report, command)
 
@@ -77,16 +69,16 @@ class Held:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        os.close(self._gate)
+        os.close(self._go)
         os.close(self._report)
         if self.exit_status is None:
             self.send(signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
-    def let_go(self) -> None:
-        """Have it run the command; raises CommandError where that cannot be run."""
+    def start(self) -> None:
+        """Have it execute the command; raises CommandError if that fails."""
         with contextlib.suppress(BrokenPipeError):  # it was killed
-            os.write(self._gate, b"!")
+            os.write(self._go, b"!")
         error = _read_int(self._report)
         if error:
             why = os.strerror(error)
@@ -119,51 +111,3 @@ def _read_pid(fd: int, name: str) -> int:
 def _read_int(fd: int) -> int:
     """Return what was written there as a C int; 0: nothing was, and nothing will be."""
     return int.from_bytes(os.read(fd, 4), sys.byteorder, signed=True)
-
-
-@attrs.define
-class Signals:
-    """The signals that end a recording, noted instead of followed: a context manager.
-
-    Attributes:
-        fd: readable whenever a signal, or the end of a child, is to be looked at.
-        came: those that came, and when (monotonic seconds).
-
-    """
-
-    fd: int = -1
-    came: list[tuple[int, float]] = attrs.field(factory=list)
-    _write: int = -1
-    _before: dict[int, _Handler] = attrs.field(factory=dict)
-    _wakeup: int = -1
-
-    def __enter__(self) -> Self:
-        self.fd, self._write = os.pipe()
-        os.set_blocking(self.fd, False)
-        os.set_blocking(self._write, False)
-        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for signum in _HANDLED:
-            # What was ignored, as under nohup, stays so; but an ignored child could not be waited for.
-            before = signal.getsignal(signum)
-            if before is signal.SIG_IGN and signum is not signal.SIGCHLD:
-                continue
-            self._before[signum] = before
-            signal.signal(signum, signal.SIG_IGN if signum is signal.SIGPIPE else self._note)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for signum, before in self._before.items():
-            signal.signal(signum, before)
-        signal.set_wakeup_fd(self._wakeup)
-        os.close(self.fd)
-        os.close(self._write)
-
-    def _note(self, signum: int, _frame: object) -> None:
-        if signum != signal.SIGCHLD:
-            self.came.append((signum, time.monotonic()))
-
-    def clear(self) -> None:
-        """Take what made the file readable."""
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self.fd, 512):
-                pass

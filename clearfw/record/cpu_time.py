@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from clearfw import host
+from clearfw.record import leftovers
 
 if TYPE_CHECKING:
     import resource
@@ -53,7 +53,7 @@ class Group:
         if parent is None:
             return cls(None)
         path = parent / f"clearfw-{os.getpid()}"
-        for stale in host.left_by_the_dead(parent):
+        for stale in leftovers.left_by_the_dead(parent):
             with contextlib.suppress(OSError):
                 stale.rmdir()
         try:

@@ -17,7 +17,8 @@ import attrs
 from clearfw import host
 from clearfw.record import command as held
 from clearfw.record import cpu_time, host_kernel
-from clearfw.record.command import Held, Signals
+from clearfw.record.command import Command
+from clearfw.record.signals import Signals
 from clearfw.record.tracefs import Instance, mounted
 from clearfw.traces import file
 from clearfw.traces.file import Ending, Events, Origin, TraceWriter
@@ -41,7 +42,7 @@ _LEFT = re.compile(r"^entries: (\d+)$", re.MULTILINE)
 
 
 @attrs.frozen
-class Plan:
+class RecordPlan:
     """What to record.
 
     Attributes:
@@ -68,7 +69,7 @@ class Recording:
     removed: tuple[str, ...]
 
 
-def record(plan: Plan, progress: Callable[[int], None] = lambda _: None) -> Recording:
+def record(plan: RecordPlan, progress: Callable[[int], None] = lambda _: None) -> Recording:
     """Record PLAN, and call PROGRESS with the events so far.
 
     SIGINT, SIGTERM and SIGHUP end the command, and leave a whole trace of what was recorded. Nothing stays
@@ -84,7 +85,7 @@ def record(plan: Plan, progress: Callable[[int], None] = lambda _: None) -> Reco
         cpu_time.Group.make() as group,
     ):
         instance.set_up(plan.buffer_kb)
-        with Held.start(plan.command) as command, _Reader.open(instance, signals) as reader:
+        with Command.prepare(plan.command) as command, _Reader.open(instance, signals) as reader:
             group.add(command.pid)
             if plan.whole_system:
                 instance.without([int(task.name) for task in Path("/proc/self/task").iterdir()])
@@ -94,7 +95,7 @@ def record(plan: Plan, progress: Callable[[int], None] = lambda _: None) -> Reco
             return run.run(group, progress)
 
 
-def _origin(plan: Plan) -> Origin:
+def _origin(plan: RecordPlan) -> Origin:
     from importlib.metadata import version
 
     return Origin(
@@ -179,9 +180,9 @@ class _Reader:
 class _Run:
     """One recording, once everything is set up."""
 
-    plan: Plan
+    plan: RecordPlan
     instance: Instance
-    command: Held
+    command: Command
     reader: _Reader
     sent: int = 0
 
@@ -191,7 +192,7 @@ class _Run:
         before = cpu_time.of_system()
         self.instance.turn(on=True)
         started = time.monotonic()
-        self.command.let_go()
+        self.command.start()
         with TraceWriter(self.plan.output, origin) as writer:
             # The schema is written with the first batch: from now on there is a trace, whatever happens.
             writer.write(Events.room(0))

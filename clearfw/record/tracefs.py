@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from clearfw import host
 from clearfw.errors import TracingError
+from clearfw.record import leftovers
 from clearfw.traces import event_format
 from clearfw.traces.file import Kind
 from clearfw.traces.ring_buffer import read_formats
@@ -206,7 +206,7 @@ def _refused(path: Path, error: OSError) -> TracingError:
 
 def _remove_stale(instances: Path) -> Iterator[str]:
     """Remove what recorders left that were killed, and yield the names."""
-    for path in host.left_by_the_dead(instances):
+    for path in leftovers.left_by_the_dead(instances):
         try:
             path.rmdir()
         except OSError as error:

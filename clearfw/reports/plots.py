@@ -7,18 +7,23 @@ import math
 import re
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from clearfw.errors import MissingExtraError
+from clearfw.reports.tables.grid import ns_text
+
 if TYPE_CHECKING:
+    import types
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
 
-    from clearfw.results.document import OrderCount, Roofline, Row
+    from clearfw.results.bench import SavedRoofline, SavedRow
+    from clearfw.traces.info import TraceInfo
 
 SUFFIXES = (".png", ".svg")
 # What each colour is for: as it is in a file, and the name of the variable that a page sets instead of it.
@@ -61,8 +66,32 @@ _STYLE: dict[Any, Any] = {
 # Inches: narrow enough to be read on a phone.
 _WIDTH = 4.7
 _HEIGHT = 3.6
+_TRACE_WIDTH = 6.8
 _LONGEST = 34
 _LONGEST_OF_TWO = 22
+
+
+def matplotlib() -> types.ModuleType:
+    """Return matplotlib, or raise MissingExtraError: it is an extra."""
+    try:
+        import matplotlib as mpl
+    except ModuleNotFoundError as error:
+        msg = "pictures need matplotlib, which is not installed: pip install 'clearfw[reports]'"
+        raise MissingExtraError(msg) from error
+    found: types.ModuleType = mpl
+    return found
+
+
+class Cleared(Protocol):
+    """What is drawn of one order."""
+
+    @property
+    def order(self) -> int:
+        """The order."""
+
+    @property
+    def cleared_pages(self) -> int:
+        """How many pages of such blocks were cleared."""
 
 
 @attrs.frozen
@@ -70,8 +99,8 @@ class Chart:
     """Rows to be drawn together, and the rooflines above them."""
 
     title: str
-    rooflines: Sequence[Roofline]
-    rows: Sequence[Row]
+    rooflines: Sequence[SavedRoofline]
+    rows: Sequence[SavedRow]
 
     @property
     def has_curves(self) -> bool:
@@ -163,10 +192,10 @@ def _bars(figure: FigureBase, chart: Chart) -> str:
 class _Scale:
     """What the bars are long by: the ratio to the baseline, or GB/s where nothing was compared."""
 
-    baseline: Row | None
+    baseline: SavedRow | None
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> _Scale:
+    def of(cls, rows: Sequence[SavedRow]) -> _Scale:
         compared = all(row.baseline for row in rows)
         return cls(next((row for row in rows if row.is_baseline), None) if compared else None)
 
@@ -181,10 +210,10 @@ class _Scale:
     def interval(self) -> str:
         return "95 % interval" if self.baseline else "all rounds"
 
-    def value(self, row: Row) -> float:
+    def value(self, row: SavedRow) -> float:
         return row.baseline.ratio if self.baseline and row.baseline else row.gbps
 
-    def spread(self, row: Row) -> tuple[float, float]:
+    def spread(self, row: SavedRow) -> tuple[float, float]:
         if self.baseline and row.baseline:
             return row.baseline.ci95
         return row.bytes / row.seconds.max / 1e9, row.bytes / row.seconds.min / 1e9
@@ -193,7 +222,7 @@ class _Scale:
         return gbps / self.baseline.gbps if self.baseline else gbps
 
 
-def _bar(axes: Axes, place: int, row: Row, scale: _Scale, colour: str) -> None:
+def _bar(axes: Axes, place: int, row: SavedRow, scale: _Scale, colour: str) -> None:
     value = scale.value(row)
     axes.barh(place, value, height=0.36, color=colour, zorder=2)
     if not row.is_baseline:
@@ -226,7 +255,7 @@ def _below(figure: FigureBase, labels: Sequence[str], **what: Any) -> None:  # n
     figure.legend(loc="outside lower left", ncols=columns, **what)
 
 
-def _bars_in_words(ranked: Sequence[Row], scale: _Scale, roofs: Sequence[float]) -> str:
+def _bars_in_words(ranked: Sequence[SavedRow], scale: _Scale, roofs: Sequence[float]) -> str:
     said = [f"{row.strategy} with {row.instructions} {scale.value(row):.2f}" for row in ranked]
     roof = f"; the roofline is at {roofs[0]:.2f}" if roofs else ""
     return f"Bar chart, {scale.unit}: {', '.join(said)}{roof}."
@@ -249,7 +278,7 @@ def _curves(figure: FigureBase, chart: Chart) -> str:
     return _curves_in_words(rows, roofs)
 
 
-def _orders(rows: Sequence[Row]) -> list[int]:
+def _orders(rows: Sequence[SavedRow]) -> list[int]:
     return sorted({row.order for row in rows if row.order is not None})
 
 
@@ -260,7 +289,7 @@ def _over_orders(figure: FigureBase, orders: Sequence[int], title: str) -> Axes:
     return axes
 
 
-def _series(rows: Sequence[Row]) -> Iterator[tuple[str, str, dict[str, Any], list[Row]]]:
+def _series(rows: Sequence[SavedRow]) -> Iterator[tuple[str, str, dict[str, Any], list[SavedRow]]]:
     """Yield label, colour, line and marker, rows: a colour a strategy, a line a primitive."""
     colours = _colours(dict.fromkeys(row.strategy for row in rows))
     markers = dict(zip(colours, _MARKERS * len(colours), strict=False))
@@ -272,7 +301,7 @@ def _series(rows: Sequence[Row]) -> Iterator[tuple[str, str, dict[str, Any], lis
         yield f"{_short(strategy)}, {_short(primitive)}", colours[strategy], how, series
 
 
-def _curves_in_words(rows: Sequence[Row], roofs: Sequence[float]) -> str:
+def _curves_in_words(rows: Sequence[SavedRow], roofs: Sequence[float]) -> str:
     said = []
     for label, _, _, series in _series(rows):
         speeds = [row.gbps for row in series]
@@ -282,7 +311,7 @@ def _curves_in_words(rows: Sequence[Row], roofs: Sequence[float]) -> str:
     return f"Line chart, GB/s over orders {orders[0]} to {orders[-1]}: {', '.join(said)}{roof}."
 
 
-def latencies(rows: Sequence[Row]) -> Picture:
+def latencies(rows: Sequence[SavedRow]) -> Picture:
     """Return p50 (marker), p99 (line) and the longest (stroke) single allocation of each order."""
     from matplotlib.figure import Figure
 
@@ -303,7 +332,7 @@ def latencies(rows: Sequence[Row]) -> Picture:
 
 
 def _latency(
-    axes: Axes, rows: Sequence[Row], places: Sequence[float], colour: str, how: dict[str, Any]
+    axes: Axes, rows: Sequence[SavedRow], places: Sequence[float], colour: str, how: dict[str, Any]
 ) -> None:
     times = [row.latency for row in rows if row.latency]
     half, most = [time.p50_ns for time in times], [time.max_ns for time in times]
@@ -312,7 +341,7 @@ def _latency(
     axes.plot(places, most, color=colour, marker="_", linestyle="", markersize=6)
 
 
-def _latencies_in_words(rows: Sequence[Row]) -> str:
+def _latencies_in_words(rows: Sequence[SavedRow]) -> str:
     said = [
         f"{label} p50 {ns_text(some[0].latency.p50_ns)} to {ns_text(some[-1].latency.p50_ns)}"
         for label, _, _, some in _series(sorted(rows, key=lambda row: row.order or 0))
@@ -321,32 +350,63 @@ def _latencies_in_words(rows: Sequence[Row]) -> str:
     return f"Latency of single allocations from the lowest to the highest order: {', '.join(said)}."
 
 
-def cleared(orders: Sequence[OrderCount]) -> Picture:
+def cleared(orders: Sequence[Cleared]) -> Picture:
     """Return the pages that were cleared, by the order of their blocks."""
     from matplotlib.figure import Figure
 
-    pages = [one.cleared_pages for one in orders]
-    shares = [_share(one, sum(pages)) for one in pages]
     with _style():
         figure = Figure(figsize=(_WIDTH, _HEIGHT * 0.8), layout="constrained")
-        axes = _over_orders(figure, [one.order for one in orders], "")
-        drawn = axes.bar(range(len(pages)), pages, color=COLOURS["series-0"], zorder=2)
-        axes.bar_label(drawn, shares, padding=2, fontsize=8)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set(ylabel="pages cleared", ylim=(0, max([*pages, 1]) * 1.12))
-    said = ", ".join(f"order {one.order} {share}" for one, share in zip(orders, shares, strict=True) if share)
-    return Picture(figure, f"Bar chart, share of {sum(pages):,} cleared pages: {said or 'none'}.")
+        said = _draw_cleared(figure, orders, "")
+    return Picture(figure, said)
+
+
+def _draw_cleared(figure: FigureBase, orders: Sequence[Cleared], title: str) -> str:
+    """Draw a bar for each order; return what they show in words."""
+    pages = dict.fromkeys(range(max((one.order for one in orders), default=0) + 1), 0)
+    pages |= {one.order: one.cleared_pages for one in orders}
+    total = sum(pages.values())
+    shares = [_share(count, total) for count in pages.values()]
+    axes = _over_orders(figure, list(pages), title)
+    drawn = axes.bar(range(len(pages)), list(pages.values()), color=COLOURS["series-0"], zorder=2)
+    axes.bar_label(drawn, shares, padding=2, fontsize=8)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set(ylabel="pages cleared", ylim=(0, max([*pages.values(), 1]) * 1.12))
+    said = ", ".join(f"order {order} {share}" for order, share in enumerate(shares) if share)
+    return f"Bar chart, share of {total:,} cleared pages: {said or 'none'}."
+
+
+def trace(figures: TraceInfo) -> Picture:
+    """Return what a trace holds: cleared pages by order, and below them live pages over time."""
+    from matplotlib.figure import Figure
+
+    total = sum(one.cleared_pages for one in figures.orders)
+    with _style():
+        figure = Figure(figsize=(_TRACE_WIDTH, 2 * _HEIGHT), layout="constrained")
+        above, below = (figure.add_subfigure(figure.add_gridspec(2, 1)[place, 0]) for place in range(2))
+        title = f"{total:,} pages cleared by the recording kernel, {figures.cleared_by}"
+        said = _draw_cleared(above, figures.orders, title)
+        _draw_live(below, figures)
+    return Picture(figure, said)
+
+
+def _draw_live(figure: FigureBase, figures: TraceInfo) -> None:
+    """Draw the pages that are allocated, over time."""
+    mib = figures.origin.page_size / (1 << 20)
+    seconds = [(ts - (figures.first_ns or 0)) / 1e9 for ts, _ in figures.course]
+    peak = figures.census.peak_pages
+    axes = figure.add_subplot()
+    live = [pages * mib for _, pages in figures.course]
+    axes.fill_between(seconds, live, color=COLOURS["series-0"], alpha=0.6, linewidth=0)
+    axes.set(
+        title=f"live pages: {peak:,} at most ({peak * mib:,.1f} MiB)",
+        xlabel="seconds since the first event",
+        ylabel="MiB allocated since then, not freed",
+    )
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
 
 
 def _share(part: int, whole: int) -> str:
     if not part:
         return ""
     return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0
-
-
-def ns_text(ns: float) -> str:
-    """Return nanoseconds as people say them."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"

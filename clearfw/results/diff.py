@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from clearfw.checks import conformance
+from clearfw.checks import answers
 from clearfw.errors import ResultError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Figure:
 
 
 @attrs.frozen
-class Row:
+class DiffRow:
     """One row that both results have.
 
     Attributes:
@@ -82,12 +82,12 @@ class Comparison:
     schema: str
     figure: str
     notes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[DiffRow, ...]
     only_old: tuple[Key, ...]
     only_new: tuple[Key, ...]
 
     @property
-    def worse(self) -> tuple[Row, ...]:
+    def worse(self) -> tuple[DiffRow, ...]:
         """The rows that are worse beyond the intervals."""
         return tuple(row for row in self.rows if row.verdict == WORSE)
 
@@ -144,7 +144,9 @@ def compare(old: Document, new: Document) -> Comparison:
         schema=name,
         figure=schema.figure,
         notes=notes,
-        rows=tuple(Row(key, before[key], after[key], schema.judge(before[key], after[key])) for key in both),
+        rows=tuple(
+            DiffRow(key, before[key], after[key], schema.judge(before[key], after[key])) for key in both
+        ),
         only_old=tuple(key for key in before if key not in after),
         only_new=tuple(key for key in after if key not in before),
     )
@@ -263,8 +265,8 @@ def _check_rows(document: Document) -> Iterator[tuple[Key, Figure]]:
 def _check_judge(old: Figure, new: Figure) -> str:
     if old == new:
         return SAME
-    if conformance.FAIL in (old.value, new.value):
-        return WORSE if new.value == conformance.FAIL else BETTER
+    if answers.FAIL in (old.value, new.value):
+        return WORSE if new.value == answers.FAIL else BETTER
     return CHANGED
 
 
@@ -324,7 +326,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: DiffRow) -> dict[str, Any]:
     return {
         "key": dict(row.key),
         "old": attrs.asdict(row.old),

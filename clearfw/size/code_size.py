@@ -5,22 +5,25 @@ from __future__ import annotations
 import functools
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from clearfw.config import Config
-from clearfw.errors import ConfigError, StrategyError
+from clearfw.errors import CompileError, ConfigError, MissingToolError, StrategyError
 from clearfw.size import bloat, model_unit, symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from clearfw.registry import Registry
     from clearfw.size.bloat import Bloat
     from clearfw.size.model_unit import Unit
     from clearfw.size.symbols import Symbol
     from clearfw.strategies import Strategy
     from clearfw.toolchain.architectures import Architecture
+
+    Stack: TypeAlias = tuple[Strategy, ...]
 
 _HIGHMEM = "highmem=128M"
 
@@ -162,3 +165,44 @@ def _way(way: str, old: dict[str, Symbol], bare: dict[str, Symbol], new: dict[st
     grown = sum(new[name].nbytes - bare[name].nbytes for name in callers)
     own = sum(symbol.nbytes for name, symbol in new.items() if name not in callers)
     return Way(way, bloat.compare(old, new), own, grown / len(callers))
+
+
+@attrs.frozen
+class Failed:
+    """A stack that does not compile for an architecture, in its compiler's own words."""
+
+    stack: str
+    arch: str
+    error: CompileError
+
+
+@attrs.frozen
+class Sizes:
+    """All that `clearfw size` found."""
+
+    sizes: list[Size]
+    failed: list[Failed]
+    missing: Mapping[str, MissingToolError]
+
+
+def all_in_c(registry: Registry) -> list[str]:
+    """Return every installed strategy that can be sized, but those that others are compared with."""
+    return [one.name for one in registry.strategies.values() if not one.interpreted and not one.baseline]
+
+
+def compared_with(registry: Registry, stack: Stack, against: str | None) -> Stack:
+    """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
+    from clearfw.strategies import parse_stack
+
+    if against is not None:
+        return parse_stack(against, registry.strategies)
+    asked = model_unit.points([model_unit.member(one) for one in stack])
+    baselines = [one for one in registry.strategies.values() if one.baseline]
+    common = [one for one in baselines if model_unit.points([model_unit.member(one)]) & asked]
+    if not common:
+        known = ", ".join(one.name for one in baselines) or "none"
+        msg = (
+            f"no baseline has an init point of {stack[0].name} (baselines: {known}): name one with --against"
+        )
+        raise StrategyError(msg, stack[0].name)
+    return (common[0],)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from clearfw import gfp
 from clearfw._core import MAX_ORDER
 from clearfw.gfp import Gfp
 from clearfw.traces.census import Census, follow
@@ -17,7 +16,6 @@ from clearfw.traces.file import NO_PFN, Ending, Kind, Origin
 if TYPE_CHECKING:
     from clearfw.traces.file import Events, Trace
 
-SCHEMA = "clearfw.info/1"
 _ORDERS = MAX_ORDER + 1
 _EVERY_ORDER = 256  # what the column can hold
 
@@ -170,24 +168,3 @@ def _by_order(events: Events, which: np.ndarray[Any, Any]) -> np.ndarray[Any, An
 def _occurrences(column: np.ndarray[Any, Any]) -> dict[int, int]:
     values, counts = np.unique(column, return_counts=True)
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def share(part: int, whole: int) -> str:
-    """Return PART of WHOLE in percent; what is there is never shown as nothing."""
-    if not part:
-        return ""
-    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0
-
-
-def to_json(info: TraceInfo) -> dict[str, Any]:
-    """Return the document that `clearfw info --json` writes."""
-    plain = attrs.filters.exclude("gfp", "cpus", "orders", "course")
-    return {
-        "schema": SCHEMA,
-        **attrs.asdict(info, filter=plain),
-        "seconds": info.seconds,
-        "events_per_second": info.events_per_second,
-        "orders": [attrs.asdict(one) | {"cleared_pages": one.cleared_pages} for one in info.orders],
-        "cpus": [{"cpu": cpu, "events": count} for cpu, count in info.cpus.items()],
-        "gfp": [{"flags": gfp.show(flags), "allocs": count} for flags, count in info.gfp.items()],
-    }

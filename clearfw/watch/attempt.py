@@ -10,18 +10,16 @@ import attrs
 
 from clearfw import isolation
 from clearfw.bench import measurement
+from clearfw.bench import run as bench_run
 from clearfw.checks import answers, conformance
 from clearfw.errors import ClearfwError
-from clearfw.reports.tables import bench
 from clearfw.strategies import from_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from rich.console import RenderableType
-
-    from clearfw.bench.measurement import Plan
+    from clearfw.bench.plan import Plan
     from clearfw.bench.run import SceneRun
     from clearfw.isolation import Tell
 
@@ -33,7 +31,7 @@ _DEADLINE_S = 600.0
 
 
 @attrs.frozen
-class Row:
+class Speed:
     """The speed of one row: `ratio` over the baseline, with its 95 % interval; None without or if dirty."""
 
     scene: str
@@ -68,7 +66,7 @@ class Attempt:
     when: str
     passed: int
     findings: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Speed, ...]
 
 
 def start(make: Callable[[], Plan], files: Sequence[Path]) -> Callable[[], Attempt]:
@@ -105,21 +103,21 @@ def _work(make: Callable[[], Plan], files: Sequence[Path], tell: Tell) -> None:
         for answer in conformance.run(from_file(path), names, deadline_s=_CHECK_DEADLINE_S):
             if not answer.passed:
                 tell({"finding": answers.explanation(answer, str(path))})
-            elif answer.status == conformance.PASS:
+            elif answer.status == answers.PASS:
                 tell({"passed": 1})
     for run in measurement.measure(plan, lambda *_: None):
         for row in _rows(run):
             tell({"row": attrs.asdict(row)})
         left_out = [f"{one.strategy} left out: {one.reason}" for one in run.skipped if not one.broken]
-        for finding in (*bench.problems([run]), *left_out):
+        for finding in (*bench_run.problems([run]), *left_out):
             tell({"finding": finding})
 
 
-def _rows(run: SceneRun) -> Iterator[Row]:
+def _rows(run: SceneRun) -> Iterator[Speed]:
     for result in run.results:
         ratio = result.ratio
         low, high = ratio.ci95 if ratio else (0.0, 0.0)
-        yield Row(
+        yield Speed(
             scene=run.label,
             order=result.order if len({one.order for one in run.results}) > 1 else None,
             strategy=result.strategy,
@@ -137,39 +135,5 @@ def _attempt(when: str, outcome: isolation.Outcome) -> Attempt:
         return [message[key] for message in outcome.told if key in message]
 
     ended = [f"it {outcome.end}"] if outcome.end else []
-    rows = tuple(Row(**row) for row in all_told("row"))
+    rows = tuple(Speed(**row) for row in all_told("row"))
     return Attempt(when, sum(all_told("passed")), (*all_told("finding"), *ended), rows)
-
-
-def summary(attempt: Attempt) -> RenderableType:
-    """Return what was found of one attempt, in a line, and all that is wrong with it."""
-    from rich.console import Group
-    from rich.text import Text
-
-    passed = f"{attempt.passed} check{'s' * (attempt.passed != 1)} passed" if attempt.passed else ""
-    found = f"{len(attempt.findings)} finding{'s' * (len(attempt.findings) != 1)}" if attempt.findings else ""
-    line = f"{attempt.when}  {', '.join(filter(None, (passed, found)))}"
-    findings = (Text(one, "red") for one in attempt.findings)
-    return Group(Text(line, "bold red" if attempt.findings else "bold green"), *findings)
-
-
-def table(attempts: Sequence[Attempt]) -> RenderableType:
-    """Return the ratios of ATTEMPTS side by side, the last on the right, and the speed of that one."""
-    from clearfw.reports.tables.grid import Grid
-
-    grid = Grid()
-    grid.add_column("strategy", overflow="fold")
-    grid.add_column("primitive", overflow="fold")
-    grid.numbers("GB/s", *(attempt.when for attempt in attempts))
-    by_key = [{row.key: row for row in attempt.rows} for attempt in attempts]
-    for row in sorted(attempts[-1].rows, key=lambda row: row.ratio or 0):
-        ratios = (_ratio(rows.get(row.key)) for rows in by_key)
-        grid.add_row(*row.key, "dirty" if row.dirty else f"{row.gbps:.2f}", *ratios)
-    return grid
-
-
-def _ratio(row: Row | None) -> str:
-    if row is None or row.ratio is None:
-        return ""
-    itself = row.low == row.high
-    return f"{row.ratio:.2f}" if itself else f"{row.ratio:.2f}\n{row.low:.2f}-{row.high:.2f}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from clearfw import _core
-from clearfw.bench import statistics
 from clearfw.config import Config
 from clearfw.errors import ConfigError, TraceError
 from clearfw.traces.census import follow
@@ -56,30 +55,9 @@ def clears_nothing(workload: ReplayWorkload, config: Config) -> bool:
     return not any(census.zero_blocks) and not (workload.faults and any(census.fault_blocks))
 
 
-@attrs.frozen
-class DryRun:
-    """A replay with no clearing: events a second, and the allocations that found no block."""
-
-    events_per_s: float
-    nomem: int
-
-
-def dry_run(replay: Followed, config: Config, rounds: int = 5) -> DryRun:
-    """Replay on a machine of CONFIG that clears nothing: the median of ROUNDS, after one more."""
-    bare = _bare_machine(config)
-    try:
-        runs = [replay.script.run(bare, clear=False) for _ in range(rounds + 1)][1:]
-    finally:
-        bare._destroy()  # noqa: SLF001
-    seconds = statistics.spread([run["ns"] / 1e9 for run in runs]).median
-    return DryRun(replay.census.events / seconds, runs[0]["nomem"])
-
-
-def _bare_machine(config: Config) -> _core.CoreMachine:
+def bare_machine(config: Config) -> _core.CoreMachine:
     """Boot a machine that clears nothing: no byte of its memory is ever touched, so none is taken."""
-    bare = _core.CoreMachine()
-    bare._boot(attrs.evolve(config, init_on_alloc=False, init_on_free=False, backing="base"))  # noqa: SLF001
-    return bare
+    return _core.CoreMachine(attrs.evolve(config, init_on_alloc=False, init_on_free=False, backing="base"))
 
 
 class ReplayWorkload:
@@ -88,7 +66,7 @@ class ReplayWorkload:
     name = "replay"
     summary = "the events of a recorded trace"
     point = "alloc"
-    heeds = frozenset({"kasan", "touch"})
+    supports = frozenset({"kasan", "touch"})
 
     def __init__(self, replay: Followed, mode: Mode = "alloc", *, faults: bool = False) -> None:
         """With FAULTS, what the kernel clears at the fault is cleared too, at its allocation."""
@@ -143,7 +121,7 @@ class ReplayBench:
         self._touch = options.touch
         self._unseen = machine.config.init_on_free
         # What the same operations take where nothing clears, and no page is ever touched.
-        self._bare = _bare_machine(machine.config)
+        self._bare = bare_machine(machine.config)
         self._dirty: dict[object, int | None] = {}
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:  # noqa: ARG002
@@ -186,4 +164,4 @@ class ReplayBench:
 
     def close(self) -> None:
         """Give the memory of the other machine back."""
-        self._bare._destroy()  # noqa: SLF001
+        self._bare.close()

@@ -1,4 +1,4 @@
-"""The checks: one file a subject. Importing them registers them."""
+"""The questions, one file a subject. Importing them registers their checks."""
 
 from clearfw.checks.questions import arguments, contents, context, highmem, kasan, neighbours, stack, vmalloc
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
+from clearfw.checks.check import check
+from clearfw.checks.emulated import STRUCT_PAGE
 from clearfw.checks.questions import machines
 from clearfw.checks.questions.contents import look
 from clearfw.checks.questions.neighbours import look_around
-from clearfw.checks.subject import GARBAGE, check
+from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
     from clearfw.checks.subject import Subject
     from clearfw.machine import Machine
 
 # struct page of clearfw/abi.h, field by field; private shares its place with lru.
-_STRUCT_PAGE = struct.Struct("<IIQQBBBBi")
 _FIELDS = ("flags", "pfn", "virtual", "private", "order", "kasan_tag", "zone", "reserved", "mapcount")
 
 
@@ -74,7 +74,7 @@ def _list(subject: Subject, machine: Machine, point: str) -> None:
 def _compare(subject: Subject, before: bytes, after: bytes) -> None:
     if before == after:
         return
-    pages = zip(_STRUCT_PAGE.iter_unpack(before), _STRUCT_PAGE.iter_unpack(after), strict=True)
+    pages = zip(STRUCT_PAGE.iter_unpack(before), STRUCT_PAGE.iter_unpack(after), strict=True)
     pfn, (old, new) = next((pfn, pair) for pfn, pair in enumerate(pages) if pair[0] != pair[1])
     field = next(index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
     raise subject.found(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw import _core
+from clearfw.checks.check import check
 from clearfw.checks.questions import machines
-from clearfw.checks.subject import GARBAGE, check
+from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clearfw.checks.check import check
 from clearfw.checks.questions import machines
 from clearfw.checks.questions.contents import GFP, ORDERS
-from clearfw.checks.subject import LONGEST_CLEAR, check
+from clearfw.checks.subject import LONGEST_CLEAR
 
 if TYPE_CHECKING:
     from clearfw.checks.subject import Subject

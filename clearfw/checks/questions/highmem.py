@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clearfw.checks.check import check
 from clearfw.checks.questions import machines
 from clearfw.checks.questions.contents import alloc_and_look, free_and_look
-from clearfw.checks.subject import check
 
 if TYPE_CHECKING:
     from clearfw.checks.subject import Subject

@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 from clearfw import _core
+from clearfw.checks.check import check
 from clearfw.checks.questions import machines
 from clearfw.checks.questions.contents import GFP, look
-from clearfw.checks.subject import GARBAGE, check
+from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
     from clearfw.checks.subject import Subject

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clearfw.checks.check import check
 from clearfw.checks.questions import machines
-from clearfw.checks.subject import GARBAGE, check
+from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
     from clearfw.checks.subject import Subject

@@ -11,31 +11,33 @@ from clearfw.reports.html import blocks
 from clearfw.reports.html.blocks import Cell, Heading, Lead, Note, Table, number, words
 from clearfw.reports.plots import Chart
 from clearfw.reports.tables.bench import ENOUGH_ROUNDS, KMAP_PRICE_NS
+from clearfw.reports.tables.grid import ns_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from clearfw.reports.html.blocks import Block
-    from clearfw.results.document import Bench, Prediction, Predictions, Replay, Row, Scene
+    from clearfw.results.bench import SavedBench, SavedRow, SavedScene
+    from clearfw.results.replay import SavedPrediction, SavedPredictions, SavedReplay
 
 _COLD = "Cold blocks, left alone once cleared: --touch and --hot have other answers."
 _WARM = "Memory is used again as the workload does, and so is warm."
 _COLD_WORKLOADS = frozenset({"hugetlb", "orders", "vmalloc"})
 
 
-def bench(found: Bench, anchor: str) -> tuple[str, Iterable[Block]]:
+def bench(found: SavedBench, anchor: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw bench` measured."""
     scenes = enumerate(found.scenes)
     shown = (block for place, scene in scenes for block in _scene(found, scene, f"{anchor}-{place}"))
     return f"Bench: {found.config.workload}", shown
 
 
-def replay(found: Replay, anchor: str) -> tuple[str, Iterable[Block]]:
+def replay(found: SavedReplay, anchor: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw replay` measured."""
     return f"Replay: {found.trace.path}", _replayed(found, anchor)
 
 
-def _replayed(found: Replay, anchor: str) -> Iterator[Block]:
+def _replayed(found: SavedReplay, anchor: str) -> Iterator[Block]:
     if not found.trace.exact:
         yield Note("The trace is not exact: events were lost, or may have been.", bad=True)
     yield from _predictions(found.prediction)
@@ -48,7 +50,7 @@ def _replayed(found: Replay, anchor: str) -> Iterator[Block]:
     yield from _latency(by_order, f"{anchor}-orders")
 
 
-def _predictions(found: Predictions) -> Iterator[Block]:
+def _predictions(found: SavedPredictions) -> Iterator[Block]:
     if found.none_because:
         yield Note(f"No prediction: {found.none_because}.")
     if found.recorded and found.results:
@@ -57,7 +59,7 @@ def _predictions(found: Predictions) -> Iterator[Block]:
         yield Note(f"{said}, of it {found.recorded.clears_s:.3f} s of clears. A prediction: {found.formula}.")
 
 
-def _prediction_table(predictions: Iterable[Prediction]) -> Table:
+def _prediction_table(predictions: Iterable[SavedPrediction]) -> Table:
     numbers = ("clears s", "predicted s", "95 %", "change")
     rows = (
         (
@@ -78,7 +80,7 @@ def _prediction_table(predictions: Iterable[Prediction]) -> Table:
     )
 
 
-def _scene(found: Bench, scene: Scene, prefix: str) -> Iterator[Block]:
+def _scene(found: SavedBench, scene: SavedScene, prefix: str) -> Iterator[Block]:
     rows = found.rows(scene)
     sound = found.sound(scene)
     if len(found.scenes) > 1:
@@ -93,7 +95,7 @@ def _scene(found: Bench, scene: Scene, prefix: str) -> Iterator[Block]:
     yield from _notes(scene, rows)
 
 
-def _found_wanting(scene: Scene, rows: Sequence[Row]) -> Iterator[Note]:
+def _found_wanting(scene: SavedScene, rows: Sequence[SavedRow]) -> Iterator[Note]:
     for row in rows:
         if row.dirty_offset is not None:
             where = f"first at byte {row.dirty_offset} of a sample"
@@ -105,7 +107,7 @@ def _found_wanting(scene: Scene, rows: Sequence[Row]) -> Iterator[Note]:
             yield Note(skipped.reason, bad=True)
 
 
-def _lead(rows: Sequence[Row]) -> Iterator[Lead]:
+def _lead(rows: Sequence[SavedRow]) -> Iterator[Lead]:
     ranked = [row for row in rows if row.baseline and not (row.peer or row.interpreted or row.is_baseline)]
     if len({row.order for row in rows}) != 1 or not ranked:
         return
@@ -119,7 +121,7 @@ def _lead(rows: Sequence[Row]) -> Iterator[Lead]:
         )
 
 
-def _how(found: Bench, scene: Scene) -> Iterator[Note]:
+def _how(found: SavedBench, scene: SavedScene) -> Iterator[Note]:
     config = found.config
     touched = [f"--touch {config.touch}"] * (config.touch != "none")
     how = [*touched, *["--hot"] * config.hot, *[f"{config.threads} threads"] * (config.threads > 1)]
@@ -135,7 +137,7 @@ def _throughput(chart: Chart, prefix: str) -> Iterator[Block]:
         yield blocks.drawing(drawn, f"{prefix}-t", caption if chart.rooflines else "As measured in turns.")
 
 
-def _throughput_table(rows: Sequence[Row]) -> Table:
+def _throughput_table(rows: Sequence[SavedRow]) -> Table:
     numbers = ("GB/s", "ratio", "95 %", "of roofline", "kmaps", "page walks")
     return _by_row(
         "ratio: time of the baseline over this one's, the median of rounds; above 1 is faster",
@@ -144,7 +146,7 @@ def _throughput_table(rows: Sequence[Row]) -> Table:
     )
 
 
-def _by_row(caption: str, numbers: Sequence[str], cells: Mapping[Row, Sequence[Cell]]) -> Table:
+def _by_row(caption: str, numbers: Sequence[str], cells: Mapping[SavedRow, Sequence[Cell]]) -> Table:
     """Return a table with the columns that name a row before NUMBERS; the order only where it differs."""
     several = len({row.order for row in cells}) > 1
     return Table(
@@ -155,21 +157,21 @@ def _by_row(caption: str, numbers: Sequence[str], cells: Mapping[Row, Sequence[C
     )
 
 
-def _rank(row: Row) -> tuple[int, float]:
+def _rank(row: SavedRow) -> tuple[int, float]:
     return -1 if row.order is None else row.order, -row.gbps
 
 
-def _order(row: Row) -> Cell:
+def _order(row: SavedRow) -> Cell:
     return number(-1, "all") if row.order is None else number(row.order, str(row.order))
 
 
-def _named(row: Row) -> tuple[Cell, Cell]:
+def _named(row: SavedRow) -> tuple[Cell, Cell]:
     aside = "dim" if row.peer or row.interpreted else ""
     name = f"{row.strategy} (interpreted)" if row.interpreted else row.strategy
     return words(name, aside), words(row.instructions, aside)
 
 
-def _measured(row: Row) -> tuple[Cell, ...]:
+def _measured(row: SavedRow) -> tuple[Cell, ...]:
     if row.dirty_offset is not None:
         return (number(0, "dirty", "fail"), *[number(0, "")] * 5)
     several = "*" if len(row.modes_gbps) > 1 else ""
@@ -177,7 +179,7 @@ def _measured(row: Row) -> tuple[Cell, ...]:
     return (speed, *_ratio(row), number(row.of_roofline, f"{row.of_roofline:.0%}"), *_counts(row))
 
 
-def _ratio(row: Row) -> tuple[Cell, Cell]:
+def _ratio(row: SavedRow) -> tuple[Cell, Cell]:
     if row.baseline is None:
         return number(0, ""), number(0, "")
     low, high = row.baseline.ci95
@@ -186,13 +188,13 @@ def _ratio(row: Row) -> tuple[Cell, Cell]:
     return number(row.baseline.ratio, f"{row.baseline.ratio:.2f}"), number(low, interval)
 
 
-def _counts(row: Row) -> Iterator[Cell]:
+def _counts(row: SavedRow) -> Iterator[Cell]:
     for name in ("kmaps", "page_walks"):
         count = (row.counters or {}).get(name)
         yield number(-1, "") if count is None else number(count, f"{count:,}")
 
 
-def _latency(rows: Sequence[Row], prefix: str) -> Iterator[Block]:
+def _latency(rows: Sequence[SavedRow], prefix: str) -> Iterator[Block]:
     if any(row.order is not None for row in rows):
         caption = "Marker: the median of single allocations; line: up to p99; stroke: the longest."
         yield blocks.drawing(plots.latencies(rows), f"{prefix}-l", caption)
@@ -201,13 +203,13 @@ def _latency(rows: Sequence[Row], prefix: str) -> Iterator[Block]:
         yield _by_row("Latency of single allocations, in a run of its own", ("p50", "p99", "max"), times)
 
 
-def _times(row: Row) -> Iterator[Cell]:
+def _times(row: SavedRow) -> Iterator[Cell]:
     if row.latency:
         for ns in (row.latency.p50_ns, row.latency.p99_ns, row.latency.max_ns):
-            yield number(ns, plots.ns_text(ns))
+            yield number(ns, ns_text(ns))
 
 
-def _notes(scene: Scene, rows: Sequence[Row]) -> Iterator[Note]:
+def _notes(scene: SavedScene, rows: Sequence[SavedRow]) -> Iterator[Note]:
     if scene.interrupted:
         yield Note(f"Interrupted after {scene.rounds} whole rounds: what stands here is of those.")
     thrown = max((row.rounds_thrown_out for row in rows), default=0)

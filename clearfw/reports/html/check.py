@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clearfw.reports.html.blocks import Block
-    from clearfw.results.document import Checks
+    from clearfw.results.check import SavedChecks
 
 _STATUS_STYLES = {"pass": "good", "FAIL": "fail"}
 
 
-def checks(found: Checks, _: str) -> tuple[str, Iterable[Block]]:
+def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw check` found."""
     failed = [verdict.label for verdict in found.results if not verdict.passed]
     shown: list[Block] = [_matrix(found)]
@@ -25,7 +25,7 @@ def checks(found: Checks, _: str) -> tuple[str, Iterable[Block]]:
     return f"Check: {subjects}, {len(failed)} found wanting", shown
 
 
-def _matrix(found: Checks) -> Table:
+def _matrix(found: SavedChecks) -> Table:
     names = dict.fromkeys(check.name for verdict in found.results for check in verdict.checks)
     asked = [{check.name: check for check in verdict.checks} for verdict in found.results]
     rows = (
@@ -50,7 +50,7 @@ def _status(status: str) -> Cell:
     return words(status, _STATUS_STYLES.get(status, "dim"))
 
 
-def _failures(found: Checks) -> Table:
+def _failures(found: SavedChecks) -> Table:
     rows = (
         (
             words(verdict.label),

@@ -10,7 +10,10 @@ from clearfw.reports.html.blocks import Facts, Section
 from clearfw.reports.html.check import checks
 from clearfw.reports.html.size import sizes
 from clearfw.reports.html.trace import info
-from clearfw.results import document as documents
+from clearfw.results import bench as results_bench
+from clearfw.results import check, size
+from clearfw.results import info as results_info
+from clearfw.results import replay as results_replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,9 +63,9 @@ def _plain(value: object) -> str:
 
 
 _RENDERERS: Mapping[type[Any], Renderer] = {
-    documents.Bench: bench,
-    documents.Checks: checks,
-    documents.Info: info,
-    documents.Replay: replay,
-    documents.Sizes: sizes,
+    results_bench.SavedBench: bench,
+    check.SavedChecks: checks,
+    results_info.SavedInfo: info,
+    results_replay.SavedReplay: replay,
+    size.SavedSizes: sizes,
 }

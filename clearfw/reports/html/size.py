@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from clearfw.reports.html.blocks import Block, Cell
-    from clearfw.results.document import Size, Sizes
+    from clearfw.results.size import SavedSize, SavedSizes
 
 
-def sizes(found: Sizes, _: str) -> tuple[str, Iterable[Block]]:
+def sizes(found: SavedSizes, _: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw size` found."""
     return "Code size", _blocks(found)
 
 
-def _blocks(found: Sizes) -> Iterator[Block]:
+def _blocks(found: SavedSizes) -> Iterator[Block]:
     for failed in found.failed:
         yield Note(f"{failed.strategy} does not compile for {failed.arch}: {failed.stderr}", bad=True)
     for missing in found.missing:
@@ -31,16 +31,16 @@ def _blocks(found: Sizes) -> Iterator[Block]:
         )
 
 
-def _compiled(one: Size) -> str:
+def _compiled(one: SavedSize) -> str:
     said = f"{one.sites} call sites against {one.against}, {one.config}"
     return f"{said}: {one.compiler}, {one.flags}"
 
 
-def _named(size: Size, way: str) -> tuple[Cell, ...]:
+def _named(size: SavedSize, way: str) -> tuple[Cell, ...]:
     return words(size.strategy), words(size.arch), words(way)
 
 
-def _summary(results: Iterable[Size]) -> Table:
+def _summary(results: Iterable[SavedSize]) -> Table:
     numbers = ("function", "per call site", "before", "after", "net")
     rows = (
         (
@@ -62,7 +62,7 @@ def _summary(results: Iterable[Size]) -> Table:
     )
 
 
-def _functions(results: Iterable[Size]) -> Table:
+def _functions(results: Iterable[SavedSize]) -> Table:
     numbers = ("old", "new", "delta")
     rows = (
         (

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from clearfw.reports.html.blocks import Block
-    from clearfw.results.document import Info
+    from clearfw.results.info import SavedInfo
 
 
-def info(found: Info, anchor: str) -> tuple[str, Iterable[Block]]:
+def info(found: SavedInfo, anchor: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw info` found."""
     return f"Trace: {found.trace}", _blocks(found, anchor)
 
 
-def _blocks(found: Info, anchor: str) -> Iterator[Block]:
+def _blocks(found: SavedInfo, anchor: str) -> Iterator[Block]:
     pages = sum(one.cleared_pages for one in found.orders)
     yield Note(
         f"{found.events:,} events; {pages:,} pages cleared by the recording kernel, {found.cleared_by}."
@@ -34,7 +34,7 @@ def _blocks(found: Info, anchor: str) -> Iterator[Block]:
         yield _orders(found)
 
 
-def _orders(found: Info) -> Table:
+def _orders(found: SavedInfo) -> Table:
     columns = ("order", "allocations", "frees", "cleared", "pages cleared")
     rows = ((one.order, one.allocs, one.frees, one.cleared, one.cleared_pages) for one in found.orders)
     return Table(

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from clearfw.reports.tables.grid import Grid
+from clearfw.bench.run import problems
+from clearfw.reports.tables.grid import grid, ns_text, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rich.console import RenderableType
     from rich.table import Table
 
     from clearfw.bench.run import Result, SceneRun
     from clearfw.bench.statistics import Ratio
-    from clearfw.registry import Registry
 
 # Linux b001cf7d16dd (7.2): 8192 huge pages of 2 MiB, init_on_alloc=1, 0.445 s to 0.166 s, on an AMD server.
 PUBLISHED_RATIO = 2.68
@@ -41,26 +41,6 @@ def scene(run: SceneRun) -> RenderableType:
     return Group(*parts, "")
 
 
-def problems(runs: Iterable[SceneRun]) -> list[str]:
-    """Return a line for each strategy that was found wanting."""
-    found: dict[str, None] = {}
-    for run in runs:
-        for skipped in run.skipped:
-            if skipped.broken:
-                found[skipped.reason] = None
-        for result in run.results:
-            if result.dirty_offset is not None:
-                found[_dirt(result)] = None
-    return list(found)
-
-
-def _dirt(result: Result) -> str:
-    where = f"byte {result.dirty_offset} of a sample"
-    return (
-        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are of no use"
-    )
-
-
 def heading(run: SceneRun) -> str:
     """Return one line about the machine and the rounds."""
     huge = "unknown" if run.huge_bytes is None else f"{run.huge_bytes >> 20} MiB"
@@ -69,22 +49,6 @@ def heading(run: SceneRun) -> str:
     orders = [f"order {order}" for order in _orders(run) if order is not None]
     what = ", ".join((workload, *(orders if len(orders) == 1 else ()), *run.how))
     return f"{what}: {run.config}, backing {run.backing} ({huge} in huge pages), {rounds}"
-
-
-def plain(text: str) -> str:
-    """Return TEXT without what a file from a stranger could do to a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
-def grid() -> Table:
-    """Return an empty table."""
-    return Grid()
-
-
-def numbers(table: Table, *names: str) -> None:
-    """Add columns of numbers."""
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
 
 
 def named_table(run: SceneRun) -> Table:
@@ -183,14 +147,6 @@ def _latency(run: SceneRun) -> Table:
     return table
 
 
-def ns_text(ns: float) -> str:
-    """Return nanoseconds as people read them."""
-    for unit, name in ((1e6, "ms"), (1e3, "us")):
-        if ns >= unit:
-            return f"{ns / unit:.1f} {name}"
-    return f"{ns:.0f} ns"
-
-
 def notes(run: SceneRun) -> Iterator[str]:
     """Yield what must be known to read the tables."""
     baseline = next((result.baseline for result in run.results if result.baseline), None)
@@ -279,21 +235,3 @@ def _beside(both: float, how: tuple[str, ...]) -> str:
         f"{PUBLISHED_RATIO}x as published for the kernel's patch: batching alone, on an AMD server.\n"
         "Cold blocks, left alone once cleared: --touch and --hot have other answers."
     )
-
-
-def plugins(registry: Registry) -> RenderableType:
-    """Return the table of what is installed, its hooks and its status; then why a plugin is not active."""
-    table = grid()
-    for column in ("plugin", "version or file", "status", "hooks", "strategies"):
-        table.add_column(column, overflow="fold")
-    styles = {"active": None, "blocked": "dim", "failed": "red"}
-    for info in registry.plugins:
-        hooks = "\n".join(hook.removeprefix("clearfw_") for hook in info.hooks)
-        row = (info.name, info.version or info.origin, info.status, hooks, "\n".join(info.strategies))
-        table.add_row(*row, style=styles[info.status])
-    reasons = (
-        Text(f"{info.name} {info.status}: {info.reason} ({info.origin})", style=styles[info.status] or "")
-        for info in registry.plugins
-        if info.reason
-    )
-    return Group(table, *reasons)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from clearfw.reports.tables.bench import grid, numbers, plain
+from clearfw.reports.tables.grid import grid, numbers, plain
 from clearfw.results.diff import BETTER, CHANGED, SAME, WORSE
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from clearfw.results.diff import Comparison, Figure, Key, Row
+    from clearfw.results.diff import Comparison, DiffRow, Figure, Key
 
 _STYLES = {WORSE: "bold red", BETTER: "green", SAME: "dim"}
 
@@ -49,7 +49,7 @@ def _names(keys: tuple[Key, ...]) -> str:
     return plain(", ".join(" ".join(value for _, value in key) for key in keys))
 
 
-def _shared(rows: Sequence[Row]) -> Key:
+def _shared(rows: Sequence[DiffRow]) -> Key:
     """Return the part of their keys that all of several rows have."""
     first, *others = (row.key for row in rows)
     return tuple(pair for pair in first if others and all(pair in key for key in others))
@@ -60,7 +60,7 @@ def _heading(comparison: Comparison, shared: Key) -> str:
     return f"{named}: {comparison.figure}" if named else comparison.figure
 
 
-def _table(rows: Sequence[Row], shared: Key) -> Table:
+def _table(rows: Sequence[DiffRow], shared: Key) -> Table:
     keys = [
         {name: _breakable(value) for name, value in row.key if (name, value) not in shared} for row in rows
     ]
@@ -99,11 +99,11 @@ def _number(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004  three digits tell enough
 
 
-def _change(row: Row) -> str:
+def _change(row: DiffRow) -> str:
     return "" if row.change is None else f"{row.change:+.1%}"
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[DiffRow], str]], ...] = (
     ("old", lambda row: _value(row.old)),
     ("95 %", lambda row: _interval(row.old)),
     ("new", lambda row: _value(row.new)),

@@ -65,3 +65,34 @@ def _text(cell: RenderableType) -> Text:
     """Return CELL in one line."""
     text = cell if isinstance(cell, Text) else Text(str(cell))
     return Text(" ").join(text.split("\n"))
+
+
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def grid() -> Table:
+    """Return an empty table."""
+    return Grid()
+
+
+def numbers(table: Table, *names: str) -> None:
+    """Add columns of numbers."""
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
+def ns_text(ns: float) -> str:
+    """Return nanoseconds as people read them."""
+    for unit, name in ((1e6, "ms"), (1e3, "us")):
+        if ns >= unit:
+            return f"{ns / unit:.1f} {name}"
+    return f"{ns:.0f} ns"
+
+
+def share(part: int, whole: int) -> str:
+    """Return PART of WHOLE in percent; what is there is never shown as nothing."""
+    if not part:
+        return ""
+    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0

@@ -8,20 +8,18 @@ from rich.console import Group
 from rich.text import Text
 
 from clearfw.bench import prediction
+from clearfw.bench.run import problems
 from clearfw.host import cpu_model
 from clearfw.reports.tables.bench import (
-    grid,
     heading,
     named_table,
     notes,
-    ns_text,
-    numbers,
     primitive_text,
-    problems,
     ranked,
     ratio_texts,
     strategy_text,
 )
+from clearfw.reports.tables.grid import grid, ns_text, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,11 +27,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from clearfw.bench.dry_run import DryRun
     from clearfw.bench.prediction import Prediction, Recorded
     from clearfw.bench.run import Result, SceneRun
     from clearfw.traces.census import Census
     from clearfw.traces.file import Trace
-    from clearfw.workloads.replay import DryRun
 
 # What the census counts beside the events that need no comment.
 _ODDITIES = {

@@ -11,8 +11,7 @@ from rich.text import Text
 from clearfw import gfp
 from clearfw.config import format_size
 from clearfw.gfp import Gfp
-from clearfw.reports.tables.bench import grid, numbers, plain
-from clearfw.traces.info import share
+from clearfw.reports.tables.grid import grid, numbers, plain, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
