@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 from clearfw.bench import statistics
 from clearfw.errors import KernelBootError
 from clearfw.kernel_tree.boot import Job, boot
+from clearfw.kernel_tree.variants import AFTER, BEFORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PAGE_NBYTES = 4096
 MAX_ORDER = 10
-BEFORE, AFTER = "before", "after"
 # Boots that clear nothing tell what the allocation itself costs: so little that a few of them do.
 _ALONE_ROUNDS = 3
 # How far the model may be off, by order: at 0 to 2 a clear takes a few hundred ns.
@@ -63,6 +62,12 @@ class Plan:
     def on_free(self) -> bool:
         """Whether blocks are cleared as they are freed: init_on_free takes that from the allocation."""
         return "init_on_free=1" in self.arguments
+
+    @property
+    def asked(self) -> dict[str, object]:
+        """What was asked for, in words of JSON."""
+        asked = attrs.asdict(self, filter=attrs.filters.exclude("builds", "arguments"))
+        return {**asked, "boot": " ".join(self.arguments), "orders": list(self.orders)}
 
     @property
     def boots(self) -> int:
@@ -114,7 +119,7 @@ class Row:
 
 @attrs.frozen(kw_only=True)
 class Run:
-    """What was measured, and on what memory: `huge_nbytes` of `memory_nbytes` lay on the host's huge pages."""
+    """What was measured; `huge_nbytes` of `memory_nbytes` lay on the host's huge pages."""
 
     rows: tuple[Row, ...]
     rounds: int
@@ -246,16 +251,6 @@ class Session:
         return statistics.paired_ratio(np.array(before), np.array(after), self.plan.seed)
 
     def noise(self, order: int) -> Ratio | None:
-        """Return "before" over itself, each round over the next: what is no more than this is no difference."""
+        """Return "before" over itself, each round over the next: the noise floor."""
         taken = np.array(self.samples[BEFORE, order])
         return statistics.paired_ratio(taken[:-1], taken[1:], self.plan.seed) if len(taken) > 1 else None
-
-
-@contextlib.contextmanager
-def closing(model: Model | None):  # noqa: ANN201
-    """Close MODEL in the end, where there is one."""
-    try:
-        yield model
-    finally:
-        if model:
-            model.close()

@@ -33,7 +33,8 @@ _GUEST = Path(__file__).parent / "guest"
 # What a build needs beside the compiler, and Debian's package of it.
 _TOOLS = {"make": "make", "ld": "binutils", "flex": "flex", "bison": "bison", "bc": "bc"}
 _INIT_FLAGS = ("-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-Wall")
-_ERROR = re.compile(r"(?:error|undefined reference|Error \d|\*\*\*)[: ]", re.IGNORECASE)
+_ERROR = re.compile(r": (?:fatal )?error: |undefined reference to|^\*\*\* |^ERROR: ")
+_MAKE = re.compile(r"^make(\[\d+\])?: ")
 _MISSING_HEADER = {"gelf.h": "libelf-dev", "libelf.h": "libelf-dev", "openssl/": "libssl-dev"}
 _SHOWN_LINES = 12
 
@@ -63,7 +64,9 @@ class Variant:
 def check_tools() -> Compiler:
     """Return the compiler; raises NoCompilerError, MissingToolError, or KernelTreeError off x86-64."""
     if os.uname().machine != "x86_64":
-        msg = f"this computer is {os.uname().machine}: User-Mode Linux runs on x86_64, so no kernel boots here"
+        msg = (
+            f"this computer is {os.uname().machine}: User-Mode Linux runs on x86_64, so no kernel boots here"
+        )
         raise KernelTreeError(msg)
     compiler = find_compiler()
     missing = [package for tool, package in _TOOLS.items() if not shutil.which(tool)]
@@ -77,7 +80,7 @@ def check_tools() -> Compiler:
 def build(tree: Tree, variant: Variant, recipe: Recipe, store: Store, progress: Progress) -> Build:
     """Return the kernel of TREE as VARIANT, built where it is not kept already.
 
-    Raises KernelBuildError with the compiler's own lines, and KernelTreeError where the tree changed meanwhile.
+    Raises KernelBuildError with the compiler's lines, and KernelTreeError where the tree changed meanwhile.
     """
     compiler = check_tools()
     store.prepare()
@@ -88,7 +91,9 @@ def build(tree: Tree, variant: Variant, recipe: Recipe, store: Store, progress: 
     if found := store.get(key):
         return found
     name = hashlib.sha256(os.fsencode(tree.path)).hexdigest()[:16]
-    with store.workspace(name, lambda: progress("waiting for another clearfw that builds this tree")) as folder:
+    with store.workspace(
+        name, lambda: progress("waiting for another clearfw that builds this tree")
+    ) as folder:
         shadow = Shadow(folder)
         progress("linking the tree")
         shadow.show(tree, files, own)
@@ -129,7 +134,9 @@ def _check_unchanged(tree: Tree, files: Mapping[str, State]) -> None:
     names = changed(files, tree.files())
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        msg = f"{tree.path} was changed while it was being built ({names[0]}{more}): run it again once it rests"
+        msg = (
+            f"{tree.path} was changed while it was being built ({names[0]}{more}): run it again once it rests"
+        )
         raise KernelTreeError(msg)
 
 
@@ -179,7 +186,9 @@ class _Work:
     def _check_config(self) -> None:
         made = (self.folder / ".config").read_text()
         missing = config.dropped(config.merge("", self.recipe.fragments), made)
-        missing += [name for name in ("CONFIG_64BIT", "CONFIG_MODULES", "CONFIG_HOSTFS") if f"{name}=y" not in made]
+        missing += [
+            name for name in ("CONFIG_64BIT", "CONFIG_MODULES", "CONFIG_HOSTFS") if f"{name}=y" not in made
+        ]
         if missing:
             (self.folder / ".config").unlink()
             msg = f"{', '.join(missing)} asked for, this tree's Kconfig does not give it: change the fragment"
@@ -194,7 +203,9 @@ class _Work:
             if not (guest / name).exists() or (guest / name).read_bytes() != text:
                 (guest / name).write_bytes(text)
         self._run(f"M={guest}", "modules")
-        self._checked([*self.compiler.command, *_INIT_FLAGS, "-o", str(guest / "init"), str(_GUEST / "init.c")])
+        self._checked(
+            [*self.compiler.command, *_INIT_FLAGS, "-o", str(guest / "init"), str(_GUEST / "init.c")]
+        )
 
     def collect(self, target: Path, about: dict[str, Any]) -> dict[str, Any]:
         """Copy what was built to TARGET, and return what it is made of."""
@@ -208,7 +219,16 @@ class _Work:
         jobs = len(os.sched_getaffinity(0))
         cc = shlex.join(self.compiler.command)
         self._checked(
-            ["make", f"-j{jobs}", "-C", str(self.shadow.source), f"O={self.folder}", "ARCH=um", f"CC={cc}", *goals]
+            [
+                "make",
+                f"-j{jobs}",
+                "-C",
+                str(self.shadow.source),
+                f"O={self.folder}",
+                "ARCH=um",
+                f"CC={cc}",
+                *goals,
+            ]
         )
 
     def _checked(self, command: Sequence[str]) -> None:
@@ -233,13 +253,14 @@ class _Work:
         if "No space left on device" in text:
             msg = f"no space is left in {self.folder}: free some, or point CLEARFW_CACHE_DIR elsewhere"
             return KernelBuildError(msg, self.label, text)
-        telling = [line.replace(f"{self.shadow.source}/", "") for line in lines if _ERROR.search(line)]
-        shown = "\n".join((telling or list(lines))[:_SHOWN_LINES])
+        own = [line.replace(f"{self.shadow.source}/", "") for line in lines if not _MAKE.match(line)]
+        first = next((number for number, line in enumerate(own) if _ERROR.search(line)), -_SHOWN_LINES)
+        shown = "\n".join((own[first:] or list(lines)[-_SHOWN_LINES:])[:_SHOWN_LINES])
         return KernelBuildError(f'the tree "{self.label}" does not build:\n{shown}', self.label, text)
 
 
 def _environment() -> dict[str, str]:
-    """Return the user's environment without what would steer make, and with nothing that changes by the day."""
+    """Return the user's environment, without what would steer make, and with no time of day."""
     steering = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "SUBARCH", "CROSS_COMPILE", "LLVM", "O", "V", "W")
     kept = {
         name: value

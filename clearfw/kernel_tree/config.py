@@ -28,6 +28,8 @@ CONFIG_PANIC_TIMEOUT=-1
 """
 # What the kernel itself says of its allocator: lib/test_meminit.c, KASAN, DEBUG_VM, page poisoning.
 CHECK = """\
+CONFIG_SYSFS=y
+CONFIG_SLUB_DEBUG=y
 CONFIG_KASAN=y
 CONFIG_KASAN_GENERIC=y
 CONFIG_DEBUG_KERNEL=y
@@ -49,7 +51,9 @@ def fragment(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         msg = f"--config {path} asked for ({error}): give a file of lines such as CONFIG_DEBUG_VM=y"
         raise KernelTreeError(msg) from error
-    wrong = [line for line in text.splitlines() if line and not line.startswith("#") and not _OPTION.match(line)]
+    wrong = [
+        line for line in text.splitlines() if line and not line.startswith("#") and not _OPTION.match(line)
+    ]
     if wrong:
         msg = f"--config {path} has the line {wrong[0]!r}: give lines such as CONFIG_DEBUG_VM=y"
         raise KernelTreeError(msg)

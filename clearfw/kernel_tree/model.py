@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
 from clearfw import primitives
-from clearfw.config import Config
 from clearfw.machine import Machine
 from clearfw.workloads import Options, Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from clearfw.config import Config
+    from clearfw.kernel_tree.build import Variant
+    from clearfw.kernel_tree.tree import Tree
     from clearfw.strategies import Strategy
+
+_PAGE_ALLOC = "mm/page_alloc.c"
 
 
 @attrs.frozen
@@ -63,3 +69,29 @@ class Model:
     def close(self) -> None:
         """Give its memory back."""
         self.machine.close()
+
+
+@contextlib.contextmanager
+def booted(
+    stacks: Mapping[str, tuple[Strategy, ...]], primitive: str, *, free: bool, hot: bool, seed: int
+) -> Iterator[Model | None]:
+    """Give the model of STACKS, or None where there are none."""
+    if not stacks:
+        yield None
+        return
+    model = Model.boot(stacks, primitive, free=free, hot=hot, seed=seed)
+    try:
+        yield model
+    finally:
+        model.close()
+
+
+def shapes(tree: Tree, variants: Sequence[Variant]) -> list[str]:
+    """Return the shipped strategy that clears as each variant's page allocator does."""
+    return [_shape(tree, variant) for variant in variants]
+
+
+def _shape(tree: Tree, variant: Variant) -> str:
+    changed = variant.files.get(_PAGE_ALLOC)
+    text = tree.read(_PAGE_ALLOC) if changed is None else changed.decode(errors="replace")
+    return "batched" if re.search(r"\bclear_pages\(", text) else "per_page"

@@ -1,4 +1,4 @@
-"""Patches as they come: a diff, a git patch, a mailbox as b4 writes it; and what a tree's files are with them."""
+"""Patches as they come, a diff or a mailbox as b4 writes it, and what they make of a tree's files."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _is_mailbox(path: Path, data: bytes) -> bool:
 
 
 def _mails(path: Path) -> Iterator[Patch]:
-    """Yield the mails that carry a patch, by their number where all have one; a reply quotes and brings none."""
+    """Yield the mails that carry a patch, by their number where all have one; replies only quote."""
     box = mailbox.mbox(path, create=False)
     try:
         mails = [email.message_from_bytes(bytes(mail), policy=email.policy.default) for mail in box]
@@ -185,7 +185,10 @@ def _why(patch: Patch, said: str, before: Mapping[str, bytes | None], *, reverse
     hunk = _FAILED_HUNK.search(said)
     if hunk is None:
         last = said.strip().rpartition("\n")[2]
-        return f"{patch.name} {taking} ({last}): is it applied already, or for another version of the tree?"
+        asked = (
+            "is it in this tree?" if reverse else "is it applied already, or for another version of the tree?"
+        )
+        return f"{patch.name} {taking} ({last}): {asked}"
     file = [match for match in _PATCHING.finditer(said) if match.start() < hunk.start()]
     where = file[-1][1] if file else "a file"
     return (

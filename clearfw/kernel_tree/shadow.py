@@ -1,8 +1,8 @@
 """The shadow of a tree: links to its files, and copies of those that a patch or clearfw changes.
 
-Builds happen in the shadow, so that the user's tree is never written to. One shadow serves all variants of a
-tree, one after the other, so that make builds only what differs. It compares times: a file that changes in the
-shadow becomes a copy written now, for a link would show the time of the file that it leads to.
+Builds happen in the shadow, so that the user's tree is never written to. One shadow serves all variants of
+a tree, one after the other, so that make builds only what differs. make compares times: a file that changes
+in the shadow becomes a copy written now, for a link would show the time of the file that it leads to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Shadow:
         return self.folder / "source"
 
     def show(self, tree: Tree, files: Mapping[str, State], own: Mapping[str, bytes | None]) -> None:
-        """Make it show TREE with its FILES, but those in OWN with the text there, or gone where that is None."""
+        """Make it show TREE with its FILES; those in OWN have that text, and are gone where it is None."""
         known = self._known()
         if not known:
             # Begun and not finished, or none yet: with it goes whatever was built of it.

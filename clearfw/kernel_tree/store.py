@@ -111,7 +111,7 @@ class Store:
         return [build for folder in folders if (build := _read(folder))]
 
     def clean(self) -> int:
-        """Remove all of it and return how many bytes that gave back; raises KernelTreeError where one builds."""
+        """Remove it all and return the bytes of it; raises KernelTreeError where one is being built."""
         with contextlib.ExitStack() as locks:
             for workspace in self.workspaces.glob("*"):
                 if not locks.enter_context(_lock(workspace, wait=False)):

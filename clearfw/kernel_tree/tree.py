@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import attrs
@@ -93,7 +93,7 @@ def changed(before: Mapping[str, State], after: Mapping[str, State]) -> list[str
 
 
 def _version(root: Path) -> str:
-    parts = dict(_ASSIGNMENT.findall((root / "Makefile").read_text(errors="replace")[:4096]))
+    parts: dict[str, str] = dict(_ASSIGNMENT.findall((root / "Makefile").read_text(errors="replace")[:4096]))
     if not parts.get("VERSION") or not parts.get("PATCHLEVEL"):
         msg = f"{root}/Makefile names no VERSION and PATCHLEVEL: give the top of a Linux kernel tree"
         raise KernelTreeError(msg)
@@ -134,7 +134,7 @@ def _is_source(name: str, *, folder: bool = False) -> bool:
     base = name.rpartition("/")[2]
     if base.startswith(".") or _BUILT_FOLDERS.search(name):
         return False
-    return folder or not (base in _BUILT_NAMES or os.path.splitext(base)[1] in _BUILT_SUFFIXES)  # noqa: PTH122
+    return folder or not (base in _BUILT_NAMES or PurePath(base).suffix in _BUILT_SUFFIXES)
 
 
 def _unpack(tarball: Path, unpacked: Path) -> Path:
@@ -159,7 +159,7 @@ def _run_tar(tarball: Path, target: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = done.stderr.strip().rpartition("\n")[2]
-            msg = f"{tarball} could not be unpacked into {target.parent} ({last}): give a whole tarball, or room"
+            msg = f"{tarball} does not unpack into {target.parent} ({last}): give a whole tarball, or room"
             raise KernelTreeError(msg)
         partial.replace(target)
     finally:
