@@ -31,7 +31,13 @@ _MAX_ORDER = 10
 _SHOWN = 60  # characters of a line of make's
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "clearfw kernel bench ~/linux --patch batch.patch",
+        "clearfw kernel check ~/linux --patch batch.patch",
+        "clearfw kernel builds",
+    )
+)
 def kernel() -> None:
     """Ask a kernel tree itself: before and after patches, booted as User-Mode Linux.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import toy_tree
@@ -15,6 +16,7 @@ from commands import finished, program
 if TYPE_CHECKING:
     from commands import Command
 
+ROOT = Path(__file__).parent.parent.parent
 FEW = ("--rounds", "2", "--memory", "1M", "--orders", "0,3", "--no-model")
 
 
@@ -74,6 +76,41 @@ def test_bench_of_a_tree_alone_has_no_ratio(command: Command, toy: Path) -> None
     """There is nothing to compare with."""
     document = command("kernel", "bench", toy, *FEW, "--json", "-").json
     assert [one["ratio"] for one in document["results"]] == [None, None]
+
+
+def leaves(value: Any, path: str = "") -> set[str]:  # noqa: ANN401  JSON is anything
+    """Return the path of each leaf of a JSON document, as json.md writes it."""
+    if isinstance(value, dict):
+        return {one for key, inner in value.items() for one in leaves(inner, f"{path}.{key}".lstrip("."))}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return {one for inner in value for one in leaves(inner, f"{path}[]")}
+    return {path}
+
+
+@pytest.mark.parametrize("command_", ["bench", "check"])
+def test_the_json_page_has_every_key(command: Command, toy: Path, patch: Path, command_: str) -> None:
+    """Of what is written; a key that is documented covers all below it, and KERNEL stands for either."""
+    few = FEW[:-1] if command_ == "bench" else ()
+    document = command("kernel", command_, toy, "--patch", patch, *few, "--json", "-").json
+    page = (ROOT / "docs" / "reference" / "json.md").read_text()
+    section = page.partition(f"## {document['schema']}\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`([^`]+)`", section))
+    found = {re.sub(r"\.(before|after)\b", ".KERNEL", leaf) for leaf in leaves(document)}
+    unknown = {
+        leaf
+        for leaf in found
+        if not any(leaf == one or leaf.startswith((f"{one}.", f"{one}[]")) for one in documented)
+    }
+    assert not unknown
+    missing = {one for one in documented if re.match(r"(results|kernels)\[\]", one)} - {
+        prefix for leaf in found for prefix in _prefixes(leaf)
+    }
+    assert not missing
+
+
+def _prefixes(leaf: str) -> set[str]:
+    parts = leaf.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def test_check_says_pass_or_fail_of_both(command: Command, toy: Path, tmp_path: Path) -> None:
