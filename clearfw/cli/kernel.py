@@ -11,7 +11,7 @@ import click
 
 from clearfw.cli.measuring import pin
 from clearfw.cli.options import INTERRUPTED, console_for, examples, json_option, size, write_json
-from clearfw.errors import ConfigError
+from clearfw.errors import ConfigError, MissingExtraError, PatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -227,9 +227,10 @@ def _ask(
 @click.option("--clean", is_flag=True, help="Remove them all, and the folders in which make works.")
 def builds(clean: bool) -> int:
     """List the kernels that are kept, or remove them."""
+    from clearfw.kernel_tree.store import default_store
     from clearfw.reports.tables import kernel as table
 
-    store = _store()
+    store = default_store()
     console = console_for(None)
     if clean:
         console.print(f"{store.clean() >> 20} MiB removed from {store.root}")
@@ -281,9 +282,10 @@ def prepare(
     from clearfw.kernel_tree import config as configs
     from clearfw.kernel_tree import primitive as instructions
     from clearfw.kernel_tree import tree as trees
+    from clearfw.kernel_tree.store import default_store
 
     build.check_tools()
-    store = _store()
+    store = default_store()
     store.prepare()
     chosen = instructions.check(primitives.load(primitive or "kernel", {}))
     fragments = [*([configs.CHECK] if check else []), *map(configs.fragment, config)]
@@ -291,13 +293,6 @@ def prepare(
     return Prepared(
         store, found, variants.read(found, patch, reverse=reverse), build.Recipe(chosen, tuple(fragments))
     )
-
-
-def _store() -> Store:
-    from clearfw.kernel_tree.store import Store
-    from clearfw.toolchain.compiler import cache_dir
-
-    return Store(cache_dir() / "kernel")
 
 
 def build_all(prepared: Prepared, console: Console) -> dict[str, Build]:
@@ -326,11 +321,12 @@ def _status(console: Console, what: str) -> Iterator[Callable[[str], None]]:
 def _stacks(prepared: Prepared, asked: str | None) -> dict[str, tuple[Strategy, ...]]:
     """Return the strategies that stand for each kernel."""
     from clearfw import registry
-    from clearfw.kernel_tree.model import shapes
     from clearfw.strategies import parse_stack
 
+    if not asked:
+        return _as_they_clear(prepared)
     labels = [variant.label for variant in prepared.variants.all]
-    named = asked.split(",") if asked else shapes(prepared.tree, prepared.variants.all)
+    named = asked.split(",")
     if len(named) == 1:
         named = named * len(labels)
     if len(named) != len(labels):
@@ -338,6 +334,22 @@ def _stacks(prepared: Prepared, asked: str | None) -> dict[str, tuple[Strategy, 
         raise ConfigError(msg)
     known = registry.default().strategies
     return {label: parse_stack(name, known) for label, name in zip(labels, named, strict=True)}
+
+
+def _as_they_clear(prepared: Prepared) -> dict[str, tuple[Strategy, ...]]:
+    """Return the trees' own functions, or the shipped ones of their shape where these cannot be taken."""
+    from clearfw import registry
+    from clearfw.kernel_tree import extract
+    from clearfw.kernel_tree.model import shapes
+
+    try:
+        taken = extract.at_allocation(prepared.tree, prepared.variants, prepared.store.taken)
+    except (PatchError, MissingExtraError):
+        known = registry.default().strategies
+        named = shapes(prepared.tree, prepared.variants.all)
+        labels = [variant.label for variant in prepared.variants.all]
+        return {label: (known[name],) for label, name in zip(labels, named, strict=True)}
+    return {label: (strategy,) for label, strategy in taken.items()}
 
 
 def _measure(plan: Plan, stacks: Mapping[str, tuple[Strategy, ...]], primitive: str, console: Console) -> Run:

@@ -38,12 +38,12 @@ def tree_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def take(
     registry: Registry, named: Sequence[str], tree: Path | None, function: str | None, *, reverse: bool
 ) -> tuple[Registry, tuple[str, ...]]:
-    """Return REGISTRY with the strategies that patches among NAMED become, and NAMED with those in their place."""
+    """Return REGISTRY with the strategies that patches among NAMED become, and NAMED with those instead."""
     patches = [text for text in named if text.endswith(_SUFFIXES)]
     if tree is None:
         if patches or function or reverse:
             asked = patches[0] if patches else "--function" if function else "-R"
-            msg = f"{asked} asked for without a tree to take functions out of: give the kernel tree with --tree"
+            msg = f"{asked} asked for without a tree to take functions out of: name it with --tree"
             raise PatchError(msg)
         return registry, tuple(named)
     if not patches:

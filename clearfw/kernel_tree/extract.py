@@ -45,7 +45,7 @@ _BUILT_IN = re.compile(r"__builtin_|sizeof$|typeof$|__typeof__$|_Static_assert$|
 
 @attrs.frozen
 class Taken:
-    """A function with its helpers, in the order in which C wants them; `missing` are calls that lead nowhere."""
+    """A function with its helpers, as C wants them ordered; `missing` are calls that lead nowhere."""
 
     point: str
     function: str
@@ -79,6 +79,21 @@ def strategies(
             path = _write(folder, one, label, f"{tree.path} ({tree.version}), {label} {given}")
             name = f"{one.function}:{label}"
             found[name] = NativeStrategy(name, path, f"{one.function}() of {tree.version}, {label} {given}")
+    return found
+
+
+def at_allocation(tree: Tree, variants: Variants, folder: Path) -> dict[str, NativeStrategy]:
+    """Return by label what each variant clears with as it allocates, changed or not."""
+    functions.check_extra()
+    found = {}
+    for variant in variants.all:
+        one = _take_all(tree, variant, variants, None).get("kernel_init_pages")
+        if one is None or one.missing:
+            msg = f"{tree.path} {variant.label} has no function to take at the init points: name a strategy"
+            raise PatchError(msg)
+        path = _write(folder, one, variant.label, f"{tree.path} ({tree.version}), {variant.label}")
+        name = f"{one.function}:{variant.label}"
+        found[variant.label] = NativeStrategy(name, path, f"{one.function}() of {tree.version}")
     return found
 
 
@@ -125,8 +140,8 @@ def _point_of(definition: Definition) -> str:
     if _AREA.search(head):
         return "init_vmalloc_pages"
     msg = (
-        f"--function {definition.name} asked for, {definition.file}:{definition.line} takes neither a struct page * "
-        "and a count nor a const void * and a size: name a function that clears at an init point"
+        f"--function {definition.name} asked for, {definition.file}:{definition.line} takes neither "
+        "a struct page * and a count nor a const void * and a size: name one that clears at an init point"
     )
     raise PatchError(msg)
 
@@ -304,6 +319,9 @@ def _touched(tree: Tree, variants: Variants) -> Iterator[str]:
     sources = [_Sources(tree, variant, variants) for variant in variants.all]
     for file in sources[0].patched:
         before, after = (
-            {name: [one.text for one in found] for name, found in one.definitions(file).items()} for one in sources
+            {name: [one.text for one in found] for name, found in one.definitions(file).items()}
+            for one in sources
         )
-        yield from (f"{name}()" for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        yield from (
+            f"{name}()" for name in before.keys() | after.keys() if before.get(name) != after.get(name)
+        )

@@ -74,7 +74,9 @@ def parse(file: str, text: str) -> tuple[Definition, ...]:
     data = text.encode(errors="surrogateescape")
     readable = _HEAD.sub(_without_annotations, data.decode("latin-1")).encode("latin-1")
     root = _parser().parse(readable).root_node
-    return tuple(_definition(node, kind, file, data, conditions) for node, kind, conditions in _found(root, ()))
+    return tuple(
+        _definition(node, kind, file, data, conditions) for node, kind, conditions in _found(root, ())
+    )
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.errors import KernelTreeError
+from clearfw.toolchain.compiler import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,6 +71,11 @@ class Store:
         """The folder of trees that came as tarballs."""
         return self.root / "unpacked"
 
+    @property
+    def taken(self) -> Path:
+        """The folder of functions taken out of trees."""
+        return self.root / "taken"
+
     def prepare(self) -> None:
         """Raise KernelTreeError unless kernels can be built here."""
         if any(mark in str(self.root) for mark in " :,"):
@@ -118,7 +124,7 @@ class Store:
                     msg = f"a kernel is being built in {workspace}: clean once that has ended"
                     raise KernelTreeError(msg)
             before = _usage(self.root)
-            for folder in (self.builds, self.workspaces, self.unpacked):
+            for folder in (self.builds, self.workspaces, self.unpacked, self.taken):
                 shutil.rmtree(folder, ignore_errors=True)
             return before
 
@@ -138,6 +144,11 @@ class Store:
     def usage(self) -> int:
         """Return the bytes of all that is kept, workspaces and unpacked trees included."""
         return _usage(self.root)
+
+
+def default_store() -> Store:
+    """Return the store in the user's cache folder."""
+    return Store(cache_dir() / "kernel")
 
 
 def _read(folder: Path) -> Build | None:
