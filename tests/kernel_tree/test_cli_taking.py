@@ -26,8 +26,7 @@ static void kernel_init_pages(struct page *page, int numpages)
 FORGETS = """\
 --- a/mm/page_alloc.c
 +++ b/mm/page_alloc.c
-@@ -4,5 +4,5 @@
- 
+@@ -5,4 +5,4 @@
  \tkasan_disable_current();
 -\tfor (i = 0; i < numpages; i++)
 +\tfor (i = 0; i < (numpages + 1) / 2; i++)

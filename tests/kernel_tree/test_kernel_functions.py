@@ -173,7 +173,8 @@ static inline void clear_unit(struct page *page)
 
 def test_what_the_patch_changes_counts_before_the_vocabulary(tree: Tree, tmp_path: Path) -> None:
     """A new clear_highpage_kasan_tagged() is the one that is called after, the model's own before."""
-    header = "static inline void clear_highpage_kasan_tagged(struct page *page)\n{\n\tclear_page(page_address(page));\n}\n"
+    head = "static inline void clear_highpage_kasan_tagged(struct page *page)\n"
+    header = f"{head}{{\n\tclear_page(page_address(page));\n}}\n"
     after = header.replace("clear_page(", "prefetchw(page);\n\tclear_page(")
     found = taken(
         tree,
