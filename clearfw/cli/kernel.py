@@ -11,7 +11,7 @@ import click
 
 from clearfw.cli.measuring import pin
 from clearfw.cli.options import INTERRUPTED, console_for, examples, json_option, size, write_json
-from clearfw.errors import ConfigError, MissingExtraError, PatchError
+from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -180,7 +180,7 @@ def check(
     """Ask the kernel's own checkers, and look at what it hands out.
 
     test_meminit, generic KASAN, DEBUG_VM and page poisoning, before and after patches.
-    Exit status: 0 all pass, 1 a kernel failed, 2 cannot, 130 interrupted.
+    Exit status: 0 the kernel with the patches passes, 1 it fails, 2 cannot, 130 interrupted.
     """
     from clearfw import registry
     from clearfw.reports.tables import kernel as table
@@ -200,7 +200,7 @@ def check(
         write_json(json_path, results.check_to_json(answers, kernels, about, asked, prepared.variants.notes))
     if interrupted:
         return INTERRUPTED
-    return 1 if table.failed(answers) else 0
+    return 1 if table.failed_in_the_end(answers) else 0
 
 
 def _ask(
@@ -321,10 +321,12 @@ def _status(console: Console, what: str) -> Iterator[Callable[[str], None]]:
 def _stacks(prepared: Prepared, asked: str | None) -> dict[str, tuple[Strategy, ...]]:
     """Return the strategies that stand for each kernel."""
     from clearfw import registry
+    from clearfw.kernel_tree.model import as_they_clear
     from clearfw.strategies import parse_stack
 
+    known = registry.default().strategies
     if not asked:
-        return _as_they_clear(prepared)
+        return as_they_clear(prepared.tree, prepared.variants, prepared.store.taken, known)
     labels = [variant.label for variant in prepared.variants.all]
     named = asked.split(",")
     if len(named) == 1:
@@ -332,24 +334,7 @@ def _stacks(prepared: Prepared, asked: str | None) -> dict[str, tuple[Strategy, 
     if len(named) != len(labels):
         msg = f"--model {asked} asked for: name one strategy for each of {', '.join(labels)}"
         raise ConfigError(msg)
-    known = registry.default().strategies
     return {label: parse_stack(name, known) for label, name in zip(labels, named, strict=True)}
-
-
-def _as_they_clear(prepared: Prepared) -> dict[str, tuple[Strategy, ...]]:
-    """Return the trees' own functions, or the shipped ones of their shape where these cannot be taken."""
-    from clearfw import registry
-    from clearfw.kernel_tree import extract
-    from clearfw.kernel_tree.model import shapes
-
-    try:
-        taken = extract.at_allocation(prepared.tree, prepared.variants, prepared.store.taken)
-    except (PatchError, MissingExtraError):
-        known = registry.default().strategies
-        named = shapes(prepared.tree, prepared.variants.all)
-        labels = [variant.label for variant in prepared.variants.all]
-        return {label: (known[name],) for label, name in zip(labels, named, strict=True)}
-    return {label: (strategy,) for label, strategy in taken.items()}
 
 
 def _measure(plan: Plan, stacks: Mapping[str, tuple[Strategy, ...]], primitive: str, console: Console) -> Run:

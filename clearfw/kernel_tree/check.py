@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clearfw.kernel_tree.boot import Booted
     from clearfw.kernel_tree.store import Build
 
-PASS, FAIL, NOT_ASKED = "pass", "FAIL", "not asked"
+PASS, FAIL, NOT_ASKED, AS_BEFORE = "pass", "FAIL", "not asked", "as before"
 _MIB = 1 << 20
 _ORDERS = tuple(range(11))
 _WORKING_SET = 128 * _MIB
@@ -31,7 +31,8 @@ _REPORT = re.compile(
     r"BUG: |WARNING: |Oops|Kernel panic|page dumped because|general protection|"
     r"pagealloc: (?:memory corruption|single bit error)"
 )
-_REPORT_LINES = 12
+_REPORT_LINES = 16
+_NUMBER = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\b\d+\b")
 
 
 @attrs.frozen
@@ -67,7 +68,7 @@ REPORTS = "no_reports"
 
 @attrs.frozen
 class Answer:
-    """What one kernel answered: PASS, FAIL or NOT_ASKED, and its own lines as evidence."""
+    """What one kernel answered, one of the four words above, and its own lines as evidence."""
 
     kernel: str
     name: str
@@ -79,36 +80,47 @@ class Answer:
 def check(
     builds: Mapping[str, Build], arguments: Sequence[str], timeout_s: float, progress: Callable[[str], None]
 ) -> Iterator[Answer]:
-    """Yield the answers of each kernel, booted with ARGUMENTS after those of each question."""
+    """Yield the answers of each kernel, booted with ARGUMENTS after those of each question.
+
+    What the first kernel reports already is told of the others as AS_BEFORE.
+    """
+    known: set[str] = set()
     for label, build in builds.items():
-        reports: list[str] = []
+        reports: dict[str, list[str]] = {}
         for question in QUESTIONS:
             progress(f"{label}: {question.name}")
-            yield from _ask(build, label, question, arguments, timeout_s, reports)
-        status = FAIL if reports else PASS
-        yield Answer(label, REPORTS, status, "KASAN, DEBUG_VM and poisoning report nothing", tuple(reports))
+            job = Job("contents", _ORDERS, _WORKING_SET, zero=question.zero)
+            try:
+                booted = boot(build, label, job, (*question.arguments, *arguments), timeout_s)
+            except KernelBootError as error:
+                _note(reports, error.lines, question)
+                lines = tuple(str(error).splitlines())
+                yield Answer(label, question.name, FAIL, question.summary, lines)
+                continue
+            _note(reports, booted.lines, question)
+            yield _contents(label, question, booted)
+            if question.name == "init_on_alloc":
+                yield _meminit(label, booted)
+        yield _reported(label, reports, known)
+        known |= reports.keys()
 
 
-def _ask(  # noqa: PLR0913, PLR0917
-    build: Build,
-    label: str,
-    question: Question,
-    arguments: Sequence[str],
-    timeout_s: float,
-    reports: list[str],
-) -> Iterator[Answer]:
-    job = Job("contents", _ORDERS, _WORKING_SET, zero=question.zero)
-    try:
-        booted = boot(build, label, job, (*question.arguments, *arguments), timeout_s)
-    except KernelBootError as error:
-        reports += error.lines if not reports else ()
-        yield Answer(label, question.name, FAIL, question.summary, tuple(str(error).splitlines()))
-        return
-    if not reports:
-        reports += _reports(booted.lines)
-    yield _contents(label, question, booted)
-    if question.name == "init_on_alloc":
-        yield _meminit(label, booted)
+def _note(reports: dict[str, list[str]], lines: Sequence[str], question: Question) -> None:
+    """Add the first report among LINES to REPORTS, by what does not change from boot to boot."""
+    for number, line in enumerate(lines):
+        if _REPORT.search(line):
+            shown = [f"booted with {' '.join(question.arguments)}:", *lines[number : number + _REPORT_LINES]]
+            reports.setdefault(_NUMBER.sub("N", line), shown)
+            return
+
+
+def _reported(label: str, reports: Mapping[str, list[str]], known: set[str]) -> Answer:
+    summary = "KASAN, DEBUG_VM and poisoning report nothing"
+    new = [line for name, lines in reports.items() if name not in known for line in lines]
+    if new:
+        return Answer(label, REPORTS, FAIL, summary, tuple(new))
+    old = tuple(lines[1] for lines in reports.values())
+    return Answer(label, REPORTS, AS_BEFORE if old else PASS, summary, old)
 
 
 def _contents(label: str, question: Question, booted: Booted) -> Answer:
@@ -142,11 +154,3 @@ def _meminit(label: str, booted: Booted) -> Answer:
         )
     passed = all("passed!" in line for line in said)
     return Answer(label, MEMINIT, PASS if passed else FAIL, summary, said)
-
-
-def _reports(lines: Sequence[str]) -> list[str]:
-    """Return the first report among LINES, as it stands."""
-    for number, line in enumerate(lines):
-        if _REPORT.search(line):
-            return list(lines[number : number + _REPORT_LINES])
-    return []

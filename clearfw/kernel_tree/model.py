@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from clearfw import primitives
+from clearfw.config import Config
+from clearfw.errors import CompileError, MissingExtraError, PatchError
+from clearfw.kernel_tree import extract
 from clearfw.machine import Machine
 from clearfw.workloads import Options, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from clearfw.config import Config
     from clearfw.kernel_tree.build import Variant
     from clearfw.kernel_tree.tree import Tree
+    from clearfw.kernel_tree.variants import Variants
     from clearfw.strategies import Strategy
 
 _PAGE_ALLOC = "mm/page_alloc.c"
@@ -86,9 +90,20 @@ def booted(
         model.close()
 
 
-def shapes(tree: Tree, variants: Sequence[Variant]) -> list[str]:
-    """Return the shipped strategy that clears as each variant's page allocator does."""
-    return [_shape(tree, variant) for variant in variants]
+def as_they_clear(
+    tree: Tree, variants: Variants, folder: Path, known: Mapping[str, Strategy]
+) -> dict[str, tuple[Strategy, ...]]:
+    """Return the trees' own functions as strategies, whose files go to FOLDER.
+
+    Where these cannot be taken, or do not compile, the shipped ones of their shape.
+    """
+    try:
+        taken = extract.at_allocation(tree, variants, folder)
+        for strategy in taken.values():
+            strategy.load(Config())
+    except (PatchError, MissingExtraError, CompileError):
+        return {variant.label: (known[_shape(tree, variant)],) for variant in variants.all}
+    return {label: (strategy,) for label, strategy in taken.items()}
 
 
 def _shape(tree: Tree, variant: Variant) -> str:

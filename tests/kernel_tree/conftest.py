@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-import toy_tree
+from support import toy_tree
 
 from clearfw.kernel_tree.store import Store
 from clearfw.kernel_tree.tree import Tree, find

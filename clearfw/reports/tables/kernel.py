@@ -69,6 +69,11 @@ def failed(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.status == FAIL]
 
 
+def failed_in_the_end(answers: Sequence[Answer]) -> list[Answer]:
+    """Return what the last kernel failed: the one with the patches, where there are some."""
+    return [answer for answer in failed(answers) if answer.kernel == answers[-1].kernel]
+
+
 def _status(status: str) -> Text:
     return Text(status, style={PASS: "green", FAIL: "bold red"}.get(status, "dim"))
 

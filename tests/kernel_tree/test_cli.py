@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import toy_tree
-from commands import finished, program
+from support import toy_tree
+from support.commands import finished, program
 
 if TYPE_CHECKING:
-    from commands import Command
+    from support.commands import Command
 
 ROOT = Path(__file__).parent.parent.parent
 FEW = ("--rounds", "2", "--memory", "1M", "--orders", "0,3", "--no-model")

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import toy_tree
+from support import toy_tree
 
 from clearfw.errors import KernelBootError, KernelTreeError
 from clearfw.kernel_tree import boot as booting
 from clearfw.kernel_tree.bench import Plan, Session
 from clearfw.kernel_tree.boot import Job, boot
 from clearfw.kernel_tree.build import Recipe, Variant, build
-from clearfw.kernel_tree.check import FAIL, PASS, QUESTIONS, check
+from clearfw.kernel_tree.check import AS_BEFORE, FAIL, PASS, QUESTIONS, check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -232,7 +232,19 @@ def test_a_report_fails_with_the_kernels_own_lines(tree: Tree, store: Store) -> 
     build_ = toy_kernel(tree, store, "NS = 1; SKIPS = False; REPORT = True")
     found = {one.name: one for one in check({"it": build_}, (), 20, lambda _: None)}
     assert found["no_reports"].status == FAIL
-    assert found["no_reports"].evidence[0] == "BUG: KASAN: use-after-free in post_alloc_hook"
+    assert found["no_reports"].evidence[0] == "booted with init_on_alloc=1 init_on_free=0:"
+    assert found["no_reports"].evidence[1] == "BUG: KASAN: use-after-free in post_alloc_hook"
+
+
+def test_a_report_that_was_there_before_is_not_the_patchs(tree: Tree, store: Store) -> None:
+    """It fails the tree as it stands, and is told of the other as before."""
+    old = toy_kernel(tree, store, "NS = 1; SKIPS = False; REPORT = True")
+    new = toy_kernel(tree, store, "NS = 2; SKIPS = False; REPORT = True")
+    found = list(check({"before": old, "after": new}, (), 20, lambda _: None))
+    assert [(one.kernel, one.status) for one in found if one.name == "no_reports"] == [
+        ("before", FAIL),
+        ("after", AS_BEFORE),
+    ]
 
 
 def test_a_kernel_that_panics_fails_each_question_with_its_lines(tree: Tree, store: Store) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import toy_tree
+from support import toy_tree
 
 from clearfw.errors import KernelBuildError, KernelTreeError, MissingToolError
 from clearfw.kernel_tree import build as building

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 PER_PAGE = """\
 static void kernel_init_pages(struct page *page, int numpages)
