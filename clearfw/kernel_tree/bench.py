@@ -159,7 +159,8 @@ class Session:
             rounds=finished,
             memory_nbytes=self.memory["bytes"],
             huge_nbytes=self.memory["huge_bytes"],
-            dirty=self.dirty,
+            dirty=self.dirty
+            | {f"model of {label}": n for label, n in (self.model.dirty if self.model else {}).items()},
             interrupted=interrupted,
         )
 

@@ -29,11 +29,15 @@ _PAGE_ALLOC = "mm/page_alloc.c"
 
 @attrs.frozen
 class Model:
-    """A booted machine, and the strategies that stand for "before" and "after"."""
+    """A booted machine, and the strategies that stand for "before" and "after".
+
+    `dirty` counts by label the samples that a strategy left dirty.
+    """
 
     machine: Machine
     stacks: Mapping[str, tuple[Strategy, ...]]
     options: Options
+    dirty: dict[str, int] = attrs.field(factory=dict, init=False)
 
     @classmethod
     def boot(
@@ -65,6 +69,8 @@ class Model:
                 for place, (label, stack) in enumerate(self.stacks.items()):
                     self.machine.set_stack(stack)
                     timing = bench.run(order, turn * len(self.stacks) + place)[order]
+                    if timing.dirty is not None:
+                        self.dirty[label] = self.dirty.get(label, 0) + 1
                     found[label, order] = timing.ns * (self.config.page_size << order) / timing.nbytes
         finally:
             bench.close()

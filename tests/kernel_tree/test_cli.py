@@ -134,6 +134,40 @@ def test_check_of_a_sound_tree_passes(command: Command, toy: Path) -> None:
     assert (done.status, "FAIL" in done.out) == (0, False)
 
 
+def test_a_report_shows_kernel_and_model(command: Command, toy: Path, patch: Path, tmp_path: Path) -> None:
+    """Side by side by order, with what the kernels' own checkers said."""
+    bench, check, page = (tmp_path / name for name in ("bench.json", "check.json", "page.html"))
+    command("kernel", "bench", toy, "--patch", patch, *FEW[:-1], "--json", bench)
+    command("kernel", "check", toy, "--json", check)
+    assert command("report", bench, check, "-o", page).status == 0
+    text = page.read_text()
+    assert "The kernel itself: 7.3.4-toy" in text
+    assert "The model in the same rounds" in text
+    assert "lib/test_meminit.c passes" in text
+
+
+def test_a_diff_takes_two_results(command: Command, toy: Path, patch: Path, tmp_path: Path) -> None:
+    """By order: slower than it was is status 1; other arguments of the kernel cannot be compared."""
+    slower = tmp_path / "slower.patch"
+    slower.write_text(toy_tree.patch_of("NS = 200; SKIPS = False; REPORT = False"))
+    for name, file, boot in (("old", patch, ""), ("new", slower, ""), ("free", patch, "init_on_free=1")):
+        arguments = ("--patch", file, "--boot", boot, *FEW, "--json", tmp_path / f"{name}.json")
+        assert command("kernel", "bench", toy, *arguments).status == 0
+    done = command("diff", tmp_path / "old.json", tmp_path / "new.json")
+    assert (done.status, "worse" in done.out) == (1, True)
+    assert command("diff", tmp_path / "old.json", tmp_path / "old.json").status == 0
+    assert "boot was" in command("diff", tmp_path / "old.json", tmp_path / "free.json").line
+
+
+def test_a_diff_takes_two_checks(command: Command, toy: Path, tmp_path: Path) -> None:
+    """A question that passed and fails now is worse."""
+    assert command("kernel", "check", toy, "--json", tmp_path / "old.json").status == 0
+    text = toy_tree.PAGE_ALLOC.replace("SKIPS = False", "SKIPS = True")
+    (toy / "mm" / "page_alloc.c").write_text(text)
+    assert command("kernel", "check", toy, "--json", tmp_path / "new.json").status == 1
+    assert command("diff", tmp_path / "old.json", tmp_path / "new.json").status == 1
+
+
 def test_builds_are_listed_and_cleaned(command: Command, toy: Path, patch: Path) -> None:
     """Each with its tree and what was patched in it."""
     command("kernel", "bench", toy, "--patch", patch, *FEW)

@@ -40,7 +40,7 @@ def bench(run: Run, plan: Plan, host: str, model: Mapping[str, str]) -> Renderab
 def problems(run: Run) -> Iterator[str]:
     """Yield what a kernel did wrong."""
     for label, dirty in run.dirty.items():
-        yield f"The kernel {label!r} left {dirty:,} blocks dirty that it had to clear: its times are void."
+        yield f"{label}: {dirty:,} blocks were left dirty that had to be cleared, so its times are void."
 
 
 def check(answers: Sequence[Answer]) -> RenderableType:
