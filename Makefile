@@ -3,7 +3,7 @@
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
-# make check-kernel  real kernels built, booted and asked, of KERNEL_VERSIONS; make kernel-sources fetches them
+# make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
 # make asv         every benchmark of the last commit once, as a test of them
 # make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
 # make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
