@@ -306,7 +306,7 @@ def test_a_stack_asks_nobody_twice(tmp_path: Path) -> None:
 
 
 def test_a_file_is_told_apart_from_others_of_its_name(tmp_path: Path) -> None:
-    """By itself behind a colon; what is installed keeps its name, and so does a file whose name is its own."""
+    """By itself, behind a colon; what is installed keeps its name, and so does the only file of a name."""
     mine, other, alone = (tmp_path / f"{stem}.c" for stem in ("mine", "other", "alone"))
     for path, name in ((mine, "batched"), (other, "batched"), (alone, "alone")):
         path.write_text(f"CLEARFW_STRATEGY({name});\n")
