@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Self, get_args
 import attrs
 
 from clearfw.checks.server import Server, build
-from clearfw.config import Backing, Kasan, Kmap
-from clearfw.errors import UnsupportedError
+from clearfw.config import Backing, Kasan, Kmap, Preempt
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
 from clearfw.machine import Counters
@@ -83,12 +82,9 @@ class EmulatedMachine:
 
     def __init__(self, config: Config, strategy: NativeStrategy, architecture: Architecture) -> None:
         """Boot it; raises what compiling STRATEGY and booting raise, MissingToolError and RunnerError."""
-        if config.window:
-            msg = "qemu does not resume every store that a window's fault interrupts: ask that without --arch"
-            raise UnsupportedError(msg)
-        check_memory(config.memory)
+        check_memory(config.real_memory)
         self.config = config
-        compiled = compiler.compile_c(strategy.source, config.kernel_options(), architecture.compiler())
+        compiled = compiler.compile_c(strategy.read, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
         self._server = Server(command, compiled, strategy.name)
         try:
@@ -225,11 +221,13 @@ def words(config: Config) -> list[object]:
     return [
         config.memory,
         config.hole,
+        int(config.window),
         config.highmem,
         config.page_shift,
         get_args(Backing).index(config.backing),
         get_args(Kasan).index(config.kasan),
         get_args(Kmap).index(config.kmap),
+        get_args(Preempt).index(config.preempt),
         int(config.init_on_alloc),
         int(config.init_on_free),
         int(config.page_poison),
