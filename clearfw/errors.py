@@ -279,6 +279,30 @@ class CommandError(ClearfwError):
     """The command to record cannot be started."""
 
 
+class KernelTreeError(ClearfwError):
+    """The path is no kernel tree that clearfw can build, or no place to build it."""
+
+
+class PatchError(ClearfwError, ValueError):
+    """A patch that cannot be read, or that does not apply to the tree."""
+
+
+@attrs.define
+class KernelBuildError(ClearfwError):
+    """The tree as `variant`, "before" or "after", does not build; `output` is all that make said."""
+
+    variant: str
+    output: str
+
+
+@attrs.define
+class KernelBootError(ClearfwError):
+    """The kernel `variant` was booted and did not do its job; `lines` are the last that it printed."""
+
+    variant: str
+    lines: tuple[str, ...]
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""
