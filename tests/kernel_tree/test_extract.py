@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import NativeStrategy
 
 BATCHED = """\
-static void __meminit clear_one(struct page *page)
+static void __mine clear_one(struct page *page)
 {
 	clear_highpage_kasan_tagged(page);
 }
@@ -119,7 +119,7 @@ def test_a_changed_function_becomes_two_strategies(tree: Tree, tmp_path: Path) -
     found = taken(tree, {"mm/page_alloc.c": BATCHED}, {"mm/page_alloc.c": after}, tmp_path)
     assert list(found) == ["kernel_init_pages:before", "kernel_init_pages:after"]
     assert names(text_of(found["kernel_init_pages:before"]))[:3] == [
-        "__meminit",
+        "__mine",
         "clear_one",
         "kernel_init_pages",
     ]
