@@ -338,7 +338,8 @@ BOOTS = [
     "memory=16M backing=base kasan=sw_tags highmem=8M",
     "memory=16M backing=base kasan=hw_tags record_events=1",
     "memory=16M backing=base page_size=64K highmem=8M kmap=strict",
-    "memory=16M alias=8M backing=base",
+    "memory=16M window=1 backing=base",
+    "memory=16M hole=4G backing=base",
 ]
 # Advice, and for backing=auto everything about hugetlb, has another way.
 TOLERATED = {"base": 1, "thp": 1, "auto": 4}
