@@ -205,6 +205,15 @@ static void init_vmalloc_pages(const void *start, unsigned long size)
     assert found["init_vmalloc_pages:after"].load(Config.parse("memory=16M")).points == {"vmalloc"}
 
 
+def test_an_option_around_the_only_definition_is_no_condition(tree: Tree, tmp_path: Path) -> None:
+    """As CONFIG_KASAN_VMALLOC is around init_vmalloc_pages(), which nothing but its callers need."""
+    before = f"#ifdef CONFIG_OF_ITS_OWN\n{BATCHED}#endif\n"
+    after = before.replace("clear_one(page + i)", "clear_one(page + i + 0)")
+    found = taken(tree, {"mm/page_alloc.c": before}, {"mm/page_alloc.c": after}, tmp_path)
+    for strategy in found.values():
+        assert strategy.load(Config.parse("memory=16M")).points == {"alloc", "free"}
+
+
 def test_a_function_can_be_named(tree: Tree, tmp_path: Path) -> None:
     """Its init point is that of its signature; a new one has no before."""
     mine = BATCHED.replace("kernel_init_pages", "mine")
