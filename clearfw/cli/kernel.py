@@ -54,7 +54,13 @@ def _tree_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--patch", type=_PATH, multiple=True, metavar="FILE", help="A patch or mailbox; may be repeated."
         ),
         click.option("-R", "--reverse", is_flag=True, help="Take the patches back instead."),
-        click.option("--config", type=_PATH, multiple=True, metavar="FRAGMENT", help="More CONFIG_ lines."),
+        click.option(
+            "--config",
+            type=_PATH,
+            multiple=True,
+            metavar="FRAGMENT",
+            help="A file with more options, as CONFIG_X=y.",
+        ),
         click.option(
             "--primitive",
             default="",
