@@ -48,9 +48,9 @@ class Sitting:
         return self._took()
 
     def _recorded(self) -> tuple[float, float]:
-        from clearfw import recording
+        from clearfw.record import recorder
 
-        done = recording.record(recording.Plan(self._command, self._directory / "t.arrow"))
+        done = recorder.record(recorder.Plan(self._command, self._directory / "t.arrow"))
         elapsed, processor = self._took()
         self.lost += done.ending.lost or 0
         self.events_per_s.append(done.events / elapsed / self._processes)

@@ -6,6 +6,8 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
+from clearfw.workloads import churn
+
 from .common import clock, skipping
 
 if TYPE_CHECKING:
@@ -21,10 +23,9 @@ def _events(mix: str) -> Any:  # noqa: ANN401  what clearfw.traces.Events is on 
     """Return the churn workload's mix as a trace, of all orders or of order 0 alone."""
     import numpy as np
 
-    from clearfw import workloads
-    from clearfw.traces import Events
+    from clearfw.traces.file import Events
 
-    ops, _ = workloads.churn_ops(PAGES, EVENTS, seed=1)
+    ops, _ = churn.churn_ops(PAGES, EVENTS, seed=1)
     count = len(ops)
     orders = (ops & 0x7F).astype(np.uint8) if mix == "all orders" else np.zeros(count, np.uint8)
     return Events(

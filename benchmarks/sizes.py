@@ -41,14 +41,15 @@ class CodeBytes:
     def setup(self, arch: str, stack: str) -> None:
         """Compile it, each way."""
         with skipping():
-            from clearfw import registry, sizes
-            from clearfw.architectures import ARCHITECTURES as KNOWN
+            from clearfw import registry
+            from clearfw.size import code_size
             from clearfw.strategies import parse_stack
+            from clearfw.toolchain.architectures import ARCHITECTURES as KNOWN
 
             known = registry.default().strategies
             old = parse_stack("per_page", known)
-            config = sizes.parse_config(CONFIG)
-            self.size = sizes.size(parse_stack(stack, known), old, KNOWN[arch], config)
+            config = code_size.parse_config(CONFIG)
+            self.size = code_size.size(parse_stack(stack, known), old, KNOWN[arch], config)
 
     @property
     def made_with(self) -> str:
@@ -93,10 +94,12 @@ class Instructions:
 def _run(name: str, cmdline: str, into: Path) -> str:
     """Clear CLEARS times under callgrind; return the path of the strategy's shared object."""
     with skipping():
-        from clearfw import compiler, emulated, registry, runner
-        from clearfw.architectures import ARCHITECTURES as KNOWN
+        from clearfw import registry
+        from clearfw.checks import emulated, server
         from clearfw.config import Config
         from clearfw.gfp import Gfp
+        from clearfw.toolchain import compiler
+        from clearfw.toolchain.architectures import ARCHITECTURES as KNOWN
 
         config = Config.parse(f"{cmdline} init_on_alloc=1 backing=base primitive=generic")
         strategy = registry.default().strategies[name]
@@ -105,7 +108,7 @@ def _run(name: str, cmdline: str, into: Path) -> str:
             raise NotImplementedError
         compiled = compiler.compile_c(strategy.source, config.kernel_options())
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={into}", "--quiet"]
-        one = runner.Runner([*valgrind, str(runner.build(native[0]))], compiled, name)
+        one = server.Runner([*valgrind, str(server.build(native[0]))], compiled, name)
         try:
             one.ask("boot", *emulated.words(config))
             for _ in range(CLEARS):

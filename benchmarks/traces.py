@@ -18,12 +18,12 @@ COPIES = 20
 @functools.cache
 def _decoder() -> tuple[Any, Any, bytes]:
     """Return the decoder of a real recording's pages, a lane for it, and the pages, many times over."""
-    from clearfw import event_format, ftrace
+    from clearfw.traces import event_format, ring_buffer
 
     paths = {kind: STORM / f"{name}.format" for kind, name in event_format.EVENTS.items()}
-    decoder = ftrace.Decoder((STORM / "header_page").read_text(), ftrace.read_formats(paths))
+    decoder = ring_buffer.Decoder((STORM / "header_page").read_text(), ring_buffer.read_formats(paths))
     pages = lzma.decompress((STORM / "cpu0.raw.xz").read_bytes())
-    return decoder._core, ftrace.Lane(0), pages * COPIES  # noqa: SLF001  without the writing
+    return decoder._core, ring_buffer.Lane(0), pages * COPIES  # noqa: SLF001  without the writing
 
 
 def _decode() -> tuple[int, float]:

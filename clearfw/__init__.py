@@ -1,11 +1,11 @@
 """Page-clearing strategies on a real page allocator with the kernel's semantics."""
 
-from clearfw._core import HugetlbPool
+from clearfw._core import HugetlbPool, PageRange, Pages, VmallocArea, VmallocRange
 from clearfw.config import Config
 from clearfw.errors import ClearfwError
 from clearfw.gfp import Gfp
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Counters, Machine
+from clearfw.markers import hookimpl
 from clearfw.strategies import NativeStrategy, PythonStrategy
 
 __all__ = [
@@ -16,6 +16,10 @@ __all__ = [
     "HugetlbPool",
     "Machine",
     "NativeStrategy",
+    "PageRange",
+    "Pages",
     "PythonStrategy",
+    "VmallocArea",
+    "VmallocRange",
     "hookimpl",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from clearfw.markers import hookimpl, hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from clearfw._core import PageRange, VmallocRange
     from clearfw.config import Config
     from clearfw.strategies import Named, Primitive
-    from clearfw.workloads import Workload
 
-hookspec = pluggy.HookspecMarker("clearfw")
-hookimpl = pluggy.HookimplMarker("clearfw")
+__all__ = ["InitPoints", "PluginHooks", "Registry", "hookimpl", "hookspec"]
 
 
 class InitPoints:
@@ -34,8 +32,8 @@ class InitPoints:
         """Return True once all of AREA, a partial last page too, is zero; None, untouched, to pass on."""
 
 
-class Registry:
-    """What a plugin offers to every machine; each is called once, when the plugin is loaded, bar the last."""
+class PluginHooks:
+    """What a plugin offers to every machine. All but the last are called once, when the plugin is loaded."""
 
     @hookspec
     def clearfw_strategies(self) -> Sequence[Named]:
@@ -48,10 +46,14 @@ class Registry:
         raise NotImplementedError
 
     @hookspec
-    def clearfw_workloads(self) -> Sequence[Workload]:
-        """Return the workloads it brings."""
+    def clearfw_workloads(self) -> Sequence[Named]:
+        """Return the workloads it brings: objects as the protocol clearfw.workloads.Workload describes."""
         raise NotImplementedError
 
     @hookspec(firstresult=True)
     def clearfw_default_stack(self, config: Config) -> str | None:
         """Return the stack for a machine of CONFIG when none is asked for; None to leave it to others."""
+
+
+# The name until 0.1; clearfw.registry.Registry is another thing.
+Registry = PluginHooks

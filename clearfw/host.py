@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from pathlib import Path
 
@@ -73,13 +72,3 @@ def cpu_identity() -> str:
         if key.strip() in wanted:
             found.setdefault(key.strip(), value.strip())
     return " ".join(found.values()) or "unknown"
-
-
-def left_by_the_dead(directory: Path) -> list[Path]:
-    """Return what in DIRECTORY is called clearfw-PID after a process that is gone, or after this one."""
-    named = {path: path.name.removeprefix("clearfw-") for path in directory.glob("clearfw-*")}
-    return [
-        path
-        for path, pid in named.items()
-        if pid.isdecimal() and (int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists())
-    ]

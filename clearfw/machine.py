@@ -77,16 +77,15 @@ class Machine(CoreMachine):
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
         """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
-        super().__init__()
         check_memory(config.alias or config.memory)
+        super().__init__(config)
         self.config = config
         self._new_manager()
-        self._boot(config)
         try:
             self.set_primitives(primitives.by_size(config.primitive, config))
             self._replace(_strategies(stack, config))
         except BaseException:  # else the memory stays for as long as someone looks at the traceback
-            self._destroy()
+            self.close()
             raise
 
     @classmethod
@@ -103,10 +102,6 @@ class Machine(CoreMachine):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Release every mapping. Raises PagesInUseError while a view of its memory is alive."""
-        self._destroy()
 
     @property
     def counters(self) -> Counters:

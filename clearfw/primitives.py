@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from clearfw import _core, registry
+from clearfw import _core
 from clearfw.config import Config
 from clearfw.host import cpu_identity
+from clearfw.registry import default
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ def load(name: str, offered: Mapping[str, Primitive]) -> str:
 
 def resolve(name: str) -> str:
     """Return load() of an installed primitive."""
-    return load(name, registry.default().primitives)
+    return load(name, default().primitives)
 
 
 def by_size(name: str, config: Config) -> list[str]:
@@ -91,7 +92,7 @@ def calibration() -> Calibration:
 
 
 def _cache_path() -> Path:
-    from clearfw import compiler
+    from clearfw.toolchain import compiler
 
     key = hashlib.sha256(f"{cpu_identity()} {_core.ABI} {' '.join(supported())}".encode()).hexdigest()[:16]
     return compiler.cache_dir() / f"primitives-{key}.json"
@@ -128,13 +129,12 @@ def _sample(names: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.flo
 
     cells = [(row, order) for row in range(len(names)) for order in range(_core.MAX_ORDER + 1)]
     ns = np.empty((_ROUNDS, len(names), _core.MAX_ORDER + 1))
-    machine = _core.CoreMachine()
-    machine._boot(_ARENA)  # noqa: SLF001  bare memory: no strategy, hence no Machine
+    machine = _core.CoreMachine(_ARENA)  # bare memory: no strategy, hence no Machine
     machine.populate()
     with _core.Arena(machine, _CHUNK_NBYTES) as arena:
         for turn in range(_ROUNDS):
             random.Random(turn).shuffle(cells)  # noqa: S311
             for place, (row, order) in enumerate(cells):
                 ns[turn, row, order] = arena.roofline(place % arena.nchunks, names[row], 4096 << order)
-    machine._destroy()  # noqa: SLF001
+    machine.close()
     return ns

@@ -15,7 +15,7 @@ import pluggy
 
 from clearfw import hookspecs
 from clearfw.errors import ClearfwError, ConfigError, PluginError, StrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.strategies import Primitive, as_strategy, from_file, implements_init_point, import_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from clearfw.config import Config
     from clearfw.strategies import Named, Strategy
-    from clearfw.workloads import Workload
 
 Status: TypeAlias = Literal["active", "blocked", "failed"]
 
@@ -56,7 +55,7 @@ class Registry:
 
     strategies: Mapping[str, Strategy]
     primitives: Mapping[str, Primitive]
-    workloads: Mapping[str, Workload]
+    workloads: Mapping[str, Named]
     plugins: Sequence[PluginInfo]
     _manager: pluggy.PluginManager
 
@@ -165,7 +164,7 @@ class _Offer:
     hooks: tuple[str, ...]
     strategies: Sequence[Strategy]
     primitives: Sequence[Primitive]
-    workloads: Sequence[Workload]
+    workloads: Sequence[Named]
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield each thing as its kind and name."""
@@ -262,11 +261,11 @@ def _primitive(thing: object) -> Primitive:
     return thing
 
 
-def _workload(thing: object) -> Workload:
+def _workload(thing: object) -> Named:
     if not isinstance(getattr(thing, "name", None), str):
         msg = f"clearfw_workloads() returned {thing!r}, which has no name"
         raise TypeError(msg)
-    return cast("Workload", thing)
+    return cast("Named", thing)
 
 
 def _claimed(owner: Mapping[tuple[str, str], str], plugin: str, offer: _Offer) -> dict[tuple[str, str], str]:

@@ -13,7 +13,7 @@ import attrs
 import pluggy
 
 from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +148,7 @@ class Primitive:
 
 
 def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
-    from clearfw.compiler import compile_c
+    from clearfw.toolchain.compiler import compile_c
 
     compiled = str(compile_c(source, options))
     try:

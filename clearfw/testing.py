@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clearfw import conformance, registry, verdicts
+from clearfw import registry
+from clearfw.checks import answers, conformance
 from clearfw.strategies import as_strategy, from_file, from_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.review import Check
+    from clearfw.checks.check import Check
     from clearfw.strategies import Strategy
 
 __all__ = ["StrategyConformance"]
@@ -41,10 +42,10 @@ def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
         import pytest
 
         (answer,) = conformance.run(resolve(self.strategy), [one.name], deadline_s=self.deadline_s)
-        if answer.status == conformance.NOT_ASKED:
-            pytest.skip(verdicts.sentence(answer))
+        if answer.status == answers.NOT_ASKED:
+            pytest.skip(answers.sentence(answer))
         if not answer.passed:
-            pytest.fail(verdicts.explanation(answer, str(self.strategy)), pytrace=False)
+            pytest.fail(answers.explanation(answer, str(self.strategy)), pytrace=False)
 
     test.__doc__ = one.why
     test.__name__ = f"test_{one.name}"

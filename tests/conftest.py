@@ -17,12 +17,13 @@ import hypothesis
 import pytest
 from commands import Command, Done
 
-from clearfw import kernel, results
+from clearfw import kernel
+from clearfw.bench.run import Result, Roofline, SceneRun
+from clearfw.bench.statistics import Ratio, Spread
 from clearfw.cli import group
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Counters, Machine
-from clearfw.results import Result, Roofline, SceneRun
-from clearfw.statistics import Ratio, Spread
+from clearfw.markers import hookimpl
+from clearfw.results import bench as results_bench
 from clearfw.strategies import NativeStrategy
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _bench_document(result: Callable[..., Result], scene_run: Callable[..., Scen
     rows = [result(), result(strategy="per_page", ratio=Ratio(1.0, 1.0, 1.0, (1.0, 1.0)))]
     environment = {"clearfw": "0.1.0", "cpu": "a processor", "plugins": {"batched": "0.1.0"}}
     config = {"workload": "hugetlb", "touch": "none", "hot": False, "threads": 1}
-    return results.to_json([scene_run(*rows)], environment, config)
+    return results_bench.to_json([scene_run(*rows)], environment, config)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearfw import event_format, ftrace
+from clearfw.traces import event_format, ring_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clearfw.traces import Kind
+    from clearfw.traces.file import Kind
 
 DATA = Path(__file__).parent / "data"
 STORM = DATA / "kernel-7.3-smp2-storm"
@@ -25,7 +25,7 @@ KINDS = {ALLOC: 0, FREE: 1, FREE_BATCHED: 2}
 def formats(folder: Path) -> dict[Kind, event_format.Format]:
     """Return the formats of a folder of raw pages."""
     names = event_format.EVENTS.items()
-    return ftrace.read_formats({kind: folder / f"{name}.format" for kind, name in names})
+    return ring_buffer.read_formats({kind: folder / f"{name}.format" for kind, name in names})
 
 
 def pages(folder: Path, cpu: int) -> bytes:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearfw import _core
-from clearfw.compiler import compile_c
 from clearfw.errors import AbiError
+from clearfw.toolchain.compiler import compile_c
 
 if TYPE_CHECKING:
     from pathlib import Path

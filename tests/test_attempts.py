@@ -11,10 +11,14 @@ import pytest
 from commands import PYTHON, in_c
 from rich.console import Console
 
-from clearfw import attempts, conformance, registry, workloads
-from clearfw.attempts import Attempt, Row
-from clearfw.measurement import Plan
+from clearfw import registry
+from clearfw.bench.plan import Plan
+from clearfw.checks import conformance
+from clearfw.reports.tables import watch
 from clearfw.strategies import from_file
+from clearfw.watch import attempt as attempts
+from clearfw.watch.attempt import Attempt, Speed
+from clearfw.workloads import protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MIB = 1 << 20
-ROW = Row("", None, "mine", "best", 20.0, 2.5, 2.4, 2.6, dirty=False)
+ROW = Speed("", None, "mine", "best", 20.0, 2.5, 2.4, 2.6, dirty=False)
 GOOD = """
 kasan_disable_current();
 for (; n > 0; n--, page++)
@@ -34,7 +38,7 @@ kasan_enable_current();
 def plan(path: Path) -> Plan:
     """Return the smallest measurement of the strategy in PATH against the baseline."""
     stacks = [("per_page", (registry.default().strategies["per_page"],)), ("mine", (from_file(path),))]
-    options = workloads.Options(memory=16 * MIB)
+    options = protocol.Options(memory=16 * MIB)
     return Plan(
         workload=registry.default().workloads["hugetlb"],
         options=options,
@@ -67,7 +71,7 @@ def test_a_sound_strategy_is_checked_and_timed(tmp_path: Path) -> None:
     assert found.passed == sum(bool({"alloc", "free"} & one.points) for one in quick)
     assert found.findings == ()
     assert {row.strategy: row.dirty for row in found.rows} == {"per_page": False, "mine": False}
-    assert re.fullmatch(rf"\d\d:\d\d:\d\d  {found.passed} checks passed\n", text(attempts.summary(found)))
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d  {found.passed} checks passed\n", text(watch.summary(found)))
 
 
 def test_the_checks_that_are_left_out_exist() -> None:
@@ -96,7 +100,7 @@ def test_what_cannot_be_timed_is_told(name: str, source: str, said: str, tmp_pat
 
     assert found.rows == ()
     assert re.search(said, "\n".join(found.findings))
-    assert text(attempts.summary(found)).splitlines()[0].endswith("finding" + "s" * (len(found.findings) > 1))
+    assert text(watch.summary(found)).splitlines()[0].endswith("finding" + "s" * (len(found.findings) > 1))
 
 
 def test_what_leaves_memory_dirty_fails_checks_and_has_no_ratio(tmp_path: Path) -> None:
@@ -109,7 +113,7 @@ def test_what_leaves_memory_dirty_fails_checks_and_has_no_ratio(tmp_path: Path) 
     said = "\n".join(found.findings)
     assert "zero_on_alloc: " in said
     assert "left memory dirty, first at byte" in said
-    assert "dirty" in text(attempts.table([found]))
+    assert "dirty" in text(watch.table([found]))
 
 
 def test_warnings_of_the_compiler_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +135,7 @@ def test_attempts_stand_side_by_side() -> None:
     baseline = attrs.evolve(ROW, strategy="per_page", ratio=1.0, low=1.0, high=1.0)
     last = Attempt("12:00:09", 9, (), (other, attrs.evolve(ROW, ratio=2.7), baseline))
 
-    printed = text(attempts.table([first, last]))
+    printed = text(watch.table([first, last]))
 
     assert re.search(r"strategy +primitive +GB/s +12:00:01 +12:00:09", printed)
     assert re.search(r"mine +best +20\.00 +2\.50 +2\.70\n +2\.40-2\.60 +2\.40-2\.60", printed)
@@ -144,7 +148,7 @@ def test_four_attempts_fit_eighty_columns() -> None:
     """With every column at its widest."""
     row = attrs.evolve(ROW, ratio=12.34, low=12.34, high=12.35, gbps=123.45, order=10)
 
-    printed = text(attempts.table([Attempt(f"12:00:0{n}", 9, (), (row,)) for n in range(4)]))
+    printed = text(watch.table([Attempt(f"12:00:0{n}", 9, (), (row,)) for n in range(4)]))
 
     assert printed.count("12.34-12.35") == 4
     assert max(map(len, printed.splitlines())) <= 80

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clearfw import bloat
-from clearfw.symbols import Symbol
+from clearfw.size import bloat
+from clearfw.size.symbols import Symbol
 
 
 def symbols(**nbytes: int) -> dict[str, Symbol]:

@@ -8,8 +8,9 @@ import attrs
 import pytest
 from browser import DESK, PHONE, complaints, needs_browser, show, started
 
-from clearfw import documents
-from clearfw.page import page
+from clearfw.reports.html import page
+from clearfw.results import bench as results_bench
+from clearfw.results import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +70,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 def url(saved: dict[str, dict[str, Any]], tmp_path: Path) -> str:
     """The address of a page of every schema; its bench has three orders and latencies."""
-    every = [documents.parse(raw, f"{name}.json") for name, raw in saved.items()]
+    every = [document.parse(raw, f"{name}.json") for name, raw in saved.items()]
     bench = every[0].content
-    latency = documents.Latency(300, 5_000, 90_000)
+    latency = results_bench.SavedLatency(300, 5_000, 90_000)
     rows = [attrs.evolve(row, order=order, latency=latency) for order in (0, 3, 9) for row in bench.results]
     orders = attrs.evolve(every[0], content=attrs.evolve(bench, results=tuple(rows)))
     path = tmp_path / "page.html"

@@ -9,8 +9,8 @@ import attrs
 import pytest
 from tracefiles import ALLOC, BATCHED, FREE, Row, events
 
-from clearfw.census import follow
-from clearfw.traces import NO_PFN, Ending, Events, Origin, Trace
+from clearfw.traces.census import follow
+from clearfw.traces.file import NO_PFN, Ending, Events, Origin, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

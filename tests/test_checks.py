@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import checks, conformance, registry
+from clearfw import registry
+from clearfw.checks import conformance, questions
+from clearfw.checks.subject import Subject
 from clearfw.config import Config
 from clearfw.machine import Machine
-from clearfw.review import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,9 +53,9 @@ def test_names() -> None:
 
 def test_every_file_of_checks_is_imported() -> None:
     """A file beside the others registers its checks without being asked for by name."""
-    files = {module.name for module in pkgutil.iter_modules(checks.__path__)}
+    files = {module.name for module in pkgutil.iter_modules(questions.__path__)}
 
-    assert files == {*checks.__all__, "machines"}
+    assert files == {*questions.__all__, "machines"}
 
 
 def test_every_configuration_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from commands import finished, program, wait_for
 
-from clearfw import trace_text, traces
 from clearfw.gfp import Gfp
-from clearfw.replay import prepare
-from clearfw.text_file import opened
+from clearfw.traces import file, import_text
+from clearfw.traces.text_input import opened
+from clearfw.workloads.replay import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ PERF = DATA / "kernel-6.18" / "perf-script-callchain.txt"
 FREE = "sh-61 [001] ..... {}: mm_page_free: page=00000000911d8796 pfn=0x{:x} order=0\n"
 
 
-def column(trace: traces.Trace, name: str) -> np.ndarray[Any, Any]:
+def column(trace: file.Trace, name: str) -> np.ndarray[Any, Any]:
     """Return a column of all of TRACE's events."""
     return np.concatenate([getattr(events, name) for events in trace.batches])
 
@@ -52,14 +52,14 @@ def test_a_real_text_becomes_a_trace(command: Command, out: Path) -> None:
     """All events, in order of time, in whole batches; and what is known of where they come from."""
     done = command("import", STORM, "-o", out, "--init-on-alloc", "on", "--init-on-free", "off")
 
-    trace = traces.read(out)
+    trace = file.read(out)
     kinds = np.bincount(column(trace, "kind")).tolist()
     assert done.status == 0
     assert "178,088 events, from 178,100 lines of ftrace" in done.out
     assert kinds == [74_561, 77_337, 26_190]
     assert trace.exact
     assert not np.any(np.diff(column(trace, "ts").astype(np.int64)) < 0)
-    assert {len(batch) for batch in trace.batches[:-1]} == {traces.BATCH}
+    assert {len(batch) for batch in trace.batches[:-1]} == {file.BATCH}
     assert (trace.origin.source, trace.origin.lanes, trace.origin.page_size) == ("ftrace", "time", 4096)
     assert (trace.origin.init_on_alloc, trace.origin.init_on_free) == (True, False)
 
@@ -68,10 +68,10 @@ def test_gfp_flags_are_bits_by_name(command: Command, out: Path) -> None:
     """The first allocation of the text has its flags, and frees have none."""
     command("import", THP, "-o", out)
 
-    trace = traces.read(out)
+    trace = file.read(out)
     gfp, kind = column(trace, "gfp"), column(trace, "kind")
     assert gfp[0] == Gfp.parse("GFP_NOWAIT|__GFP_HIGHMEM|__GFP_IO|__GFP_FS|__GFP_ZERO")
-    assert not np.any(gfp[kind != traces.Kind.ALLOC])
+    assert not np.any(gfp[kind != file.Kind.ALLOC])
     assert trace.ending is not None
     assert trace.ending.unknown_gfp == ()
 
@@ -80,7 +80,7 @@ def test_what_is_not_said_is_not_known(command: Command, out: Path) -> None:
     """Nothing is guessed of the kernel, nor of events that perf lost."""
     done = command("import", PERF, "-o", out, "--page-size", "64K", "--json", "-")
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert done.json["lost"] is None
     assert "lost events not known" in done.err
     assert (trace.origin.init_on_alloc, trace.origin.init_on_free, trace.origin.kernel) == (None, None, None)
@@ -95,7 +95,7 @@ def test_lost_events_are_exit_status_1(command: Command, out: Path) -> None:
 
     assert done.status == 1
     assert "lost events 12,857" in done.out
-    assert not traces.read(out).exact
+    assert not file.read(out).exact
 
 
 def test_bad_lines_are_shown_and_no_failure(command: Command, out: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_bad_lines_are_shown_and_no_failure(command: Command, out: Path, tmp_pat
 
     done = command("import", text, "-o", out, "--json", tmp_path / "out.json")
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert done.status == 0
     assert "bad lines 20, of which the first:" in done.out
     assert "line 2, column 1: expected TASK-PID [CPU] TIME: EVENT, found 'what [bold]is this'" in done.out
@@ -122,7 +122,7 @@ def test_flags_of_another_kernel_are_named_and_left_out(command: Command, out: P
 
     done = command("import", text, "-o", out)
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert done.status == 0
     assert trace.ending is not None
     assert trace.ending.unknown_gfp == ("GFP_TEMPORARY", "\\xff")
@@ -146,13 +146,13 @@ def test_no_text_reaches_the_terminal_unseen(command: Command, out: Path, tmp_pa
 
 def test_a_text_whose_time_goes_backwards_is_sorted(command: Command, out: Path, tmp_path: Path) -> None:
     """Equal times stay in the order of the text, over as many batches as there are."""
-    times = np.random.default_rng(3).integers(0, 50_000, 2 * traces.BATCH + 77)
+    times = np.random.default_rng(3).integers(0, 50_000, 2 * file.BATCH + 77)
     text = tmp_path / "text"
     text.write_text("".join(FREE.format(f"{time}.0", place) for place, time in enumerate(times)))
 
     done = command("import", text, "-o", out)
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert re.search(r"time went backwards 6\d,\d{3} times in the text: the trace is sorted", done.out)
     assert column(trace, "pfn").tolist() == np.argsort(times, kind="stable").tolist()
     assert column(trace, "ts").tolist() == (np.sort(times) * 10**9).tolist()
@@ -185,7 +185,7 @@ def test_standard_input(out: Path, unpack: Callable[[bytes], bytes]) -> None:
 
     assert said == b""
     assert b"10,444 events" in printed
-    assert traces.read(out).exact
+    assert file.read(out).exact
 
 
 def test_standard_input_may_be_closed(out: Path) -> None:
@@ -209,7 +209,7 @@ def test_ctrl_c_keeps_what_was_read(out: Path) -> None:
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=60)
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert process.returncode == 130
     assert b"interrupted: the trace has what was read so far" in said
     assert json.loads(printed)["lines"]["bad"] == 0
@@ -240,14 +240,14 @@ def test_killed_it_leaves_what_was_written(out: Path) -> None:
     process.stdin.write(FREE.format("1.0", 7).encode() * 70_000)
     process.stdin.flush()
     wait_for(out)
-    while out.stat().st_size < 29 * traces.BATCH:
+    while out.stat().st_size < 29 * file.BATCH:
         time.sleep(0.01)
     time.sleep(0.1)
     process.kill()
     process.communicate(timeout=60)
 
-    trace = traces.read(out)
-    assert (trace.nevents, trace.exact) == (traces.BATCH, False)
+    trace = file.read(out)
+    assert (trace.nevents, trace.exact) == (file.BATCH, False)
 
 
 BINARY = {
@@ -308,7 +308,7 @@ def test_a_damaged_archive_gives_what_came_before(
 
     done = command("import", text, "-o", out)
 
-    trace = traces.read(out)
+    trace = file.read(out)
     assert done.status == 2
     assert "cannot be decompressed any further" in done.line
     assert 80_000 < trace.nevents < 178_088
@@ -356,16 +356,16 @@ def test_what_cannot_be_is_told_in_one_line(
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
     """As any other failure of the host."""
     with opened(str(THP)) as text, pytest.raises(OSError, match="No space left on device"):
-        trace_text.import_text(text, Path("/dev/full"), {})
+        import_text.import_text(text, Path("/dev/full"), {})
 
 
 def test_a_thread_may_import(out: Path) -> None:
     """Where Ctrl-C is no business of it."""
-    found: list[trace_text.Import] = []
+    found: list[import_text.Import] = []
 
     def run() -> None:
         with opened(str(THP)) as text:
-            found.append(trace_text.import_text(text, out, {}))
+            found.append(import_text.import_text(text, out, {}))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -378,7 +378,7 @@ def test_progress_is_told_in_bytes_of_the_file(out: Path) -> None:
     """Up to all of them, also of a compressed one."""
     told: list[int] = []
     with opened(str(STORM)) as text:
-        trace_text.import_text(text, out, {}, told.append)
+        import_text.import_text(text, out, {}, told.append)
 
     assert told == sorted(told)
     assert len(told) > 10
@@ -393,5 +393,5 @@ def test_raw_pages_and_text_of_one_recording_are_one_trace(command: Command, tmp
         done = command("import", source, "-o", output)
         assert done.status == 0, done.err
         assert "10,444 events" in done.out
-        read.append(prepare(traces.read(output)).census)
+        read.append(prepare(file.read(output)).census)
     assert read[0] == read[1]

@@ -15,8 +15,9 @@ import pytest
 from commands import finished, program, wait_for
 from tracing import INSTANCES, left_behind, needs_tracing
 
-from clearfw import recording, traces
 from clearfw.errors import TracingError
+from clearfw.record import recorder
+from clearfw.traces import file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 # Once everything is imported: the Python of these tests may be root's alone.
 NOBODY = """
 import os
-from clearfw import recording, tracefs
+from clearfw.record import recorder
+from clearfw.record import tracefs
 recording.mounted = lambda: os.setuid(65534) or tracefs.mounted()
 """
 
@@ -41,7 +43,7 @@ def test_standard_output_is_the_commands(tmp_path: Path) -> None:
     assert done.out == "hello\n"
     assert " events in " in done.err
     assert "the command ended with status 5" in done.err
-    assert traces.read(output).exact
+    assert file.read(output).exact
 
 
 @needs_tracing
@@ -50,7 +52,7 @@ def test_json_says_what_was_recorded(tmp_path: Path) -> None:
     output, report = tmp_path / "t.arrow", tmp_path / "r.json"
     done = finished(program("record", "-o", output, "--json", report, "--all", "--buffer", "1M", "true"))
     document = json.loads(report.read_text())
-    trace = traces.read(output)
+    trace = file.read(output)
 
     assert done.status == 0
     assert document["schema"] == "clearfw.record/1"
@@ -87,7 +89,7 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path, signum: int) -> No
     pid = int(process.stdout.readline())
     process.send_signal(signum)
     done = finished(process)
-    trace = traces.read(output)
+    trace = file.read(output)
 
     assert done.status == 130
     assert "interrupted: the trace has what was recorded until then" in done.err
@@ -111,7 +113,7 @@ def test_what_a_killed_recorder_left_is_removed(tmp_path: Path) -> None:
     process.communicate()
     name = f"clearfw-{process.pid}"
 
-    assert traces.read(output).ending is None
+    assert file.read(output).ending is None
     finished(program("record", "-o", output, "--", "true"))
 
     assert not (INSTANCES / name).exists()
@@ -173,9 +175,9 @@ def test_what_cannot_be_is_told(
 
 def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> None:
     """Remains of others, unknown flags, losses, a signal: a line each."""
-    ending = traces.Ending(lost=7, elapsed_s=1.0, exit_status=-35, unknown_gfp=("__GFP_STRANGE",))
-    found = recording.Recording(traces.Origin(source="record"), ending, 1234, ("clearfw-5",))
-    monkeypatch.setattr(recording, "record", lambda plan, progress: found)
+    ending = file.Ending(lost=7, elapsed_s=1.0, exit_status=-35, unknown_gfp=("__GFP_STRANGE",))
+    found = recorder.Recording(file.Origin(source="record"), ending, 1234, ("clearfw-5",))
+    monkeypatch.setattr(recorder, "record", lambda plan, progress: found)
     done = command("record", "-o", tmp_path / "t", "true")
 
     assert done.status == 1
@@ -190,14 +192,14 @@ def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Comman
 
 def test_a_workload_is_a_command(monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path) -> None:
     """pagerank and graph500 run as programs of this Python."""
-    asked: list[recording.Plan] = []
+    asked: list[recorder.Plan] = []
 
-    def record(plan: recording.Plan, _progress: object) -> recording.Recording:
+    def record(plan: recorder.Plan, _progress: object) -> recorder.Recording:
         asked.append(plan)
         msg = "seen"
         raise TracingError(msg)
 
-    monkeypatch.setattr(recording, "record", record)
+    monkeypatch.setattr(recorder, "record", record)
     output = str(tmp_path / "t")
     command("record", "-o", output, "--workload", "pagerank", "--scale", "9")
     command("record", "-o", output, "--workload", "graph500")

@@ -10,7 +10,8 @@ import clearfw_plugins
 import pytest
 from commands import KERNEL_STYLE, PYTHON, SMALL, Command, in_c
 
-from clearfw import _core, preflight
+from clearfw import _core
+from clearfw.bench import preflight
 from clearfw.host import available_memory
 
 

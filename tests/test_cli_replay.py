@@ -10,8 +10,8 @@ import pytest
 from commands import PYTHON, finished, in_c, program, wait_for
 from tracefiles import alloc, events, free, write
 
-from clearfw import traces
-from clearfw.traces import Origin
+from clearfw.traces import file
+from clearfw.traces.file import Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ QUICK = ("--rounds", "2", "--primitive", "stosb")
 def trace(tmp_path: Path) -> Path:
     """A trace of a kernel that clears on request, with the system time of the program."""
     path = tmp_path / "sort.trace"
-    write(path, events(*ROWS), ending=traces.Ending(lost=0, system_s=2.0), origin=KNOWN)
+    write(path, events(*ROWS), ending=file.Ending(lost=0, system_s=2.0), origin=KNOWN)
     return path
 
 
@@ -82,7 +82,7 @@ def test_as_recorded_the_baseline_changes_nothing(command: Command, trace: Path)
 def test_where_the_kernel_cleared_nothing_nothing_is_taken_out(command: Command, tmp_path: Path) -> None:
     """No __GFP_ZERO, and neither init_on_alloc nor init_on_free."""
     path = tmp_path / "a.trace"
-    write(path, events(alloc(0, 9)), ending=traces.Ending(lost=0, system_s=2.0), origin=KNOWN)
+    write(path, events(alloc(0, 9)), ending=file.Ending(lost=0, system_s=2.0), origin=KNOWN)
     assert command("replay", path, *QUICK, "--json", "-").json["prediction"]["recorded"]["clears_s"] == 0
 
 
@@ -100,7 +100,7 @@ def test_without_the_facts_nothing_is_predicted(  # noqa: PLR0913, PLR0917
 ) -> None:
     """And it says which fact is missing."""
     path = tmp_path / "a.trace"
-    ending = traces.Ending(lost=0, system_s=system_s)
+    ending = file.Ending(lost=0, system_s=system_s)
     write(path, events(*ROWS), ending=ending, origin=Origin(source="test", **origin))
     done = command("replay", path, *QUICK, "--touch", touch)
 
@@ -122,7 +122,7 @@ def test_a_trace_that_lost_events_is_refused_unless_told(
 ) -> None:
     """With status 1: the replay would not be exact."""
     path = tmp_path / "a.trace"
-    write(path, events(*ROWS), ending=traces.Ending(lost=7))
+    write(path, events(*ROWS), ending=file.Ending(lost=7))
     if missing == "cut":
         path.write_bytes(path.read_bytes()[:-200])
     done = command("replay", path, *QUICK)

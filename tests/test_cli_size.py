@@ -10,9 +10,9 @@ import click
 import pytest
 from commands import in_c
 
-from clearfw import architectures
-from clearfw.architectures import ARCHITECTURES
 from clearfw.cli.size import size
+from clearfw.toolchain import architectures
+from clearfw.toolchain.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from commands import Command, finished, program, wait_for
 from tracefiles import ALLOC, FREE, events, some_events, without, write
 
-from clearfw.traces import read
+from clearfw.traces.file import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def test_an_interrupted_info_ends_in_one_line(tmp_path: Path) -> None:
     path = write(tmp_path / "t.trace", *[many] * 64)
     marked = tmp_path / "marked"
     before = f"""
-from clearfw import trace_info
+from clearfw.traces import info as trace_info
 examine = trace_info.examine
 def marked(trace):
     open({str(marked)!r}, "w").close()

@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tracefiles import some_events, write
 
-from clearfw import comparison_report, results, trace_info, traces
-from clearfw.comparison import BETTER, CHANGED, SAME, WORSE, Comparison, compare, load, to_json
+from clearfw.bench.statistics import Ratio
 from clearfw.errors import ResultError
-from clearfw.statistics import Ratio
+from clearfw.reports.tables import diff
+from clearfw.results import bench as results_bench
+from clearfw.results import info as results_info
+from clearfw.results.diff import BETTER, CHANGED, SAME, WORSE, Comparison, compare, load, to_json
+from clearfw.traces import file, info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from clearfw.results import Result, SceneRun
+    from clearfw.bench.run import Result, SceneRun
 
 Document = dict[str, Any]
 CONFIG = {
@@ -52,7 +55,7 @@ def bench(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> 
             else result(strategy=name, ratio=ratio(*interval))
             for name, interval in intervals.items()
         ]
-        made = results.to_json([scene_run(*rows)], ENVIRONMENT, CONFIG | (config or {}))
+        made = results_bench.to_json([scene_run(*rows)], ENVIRONMENT, CONFIG | (config or {}))
         return json.loads(json.dumps(made))  # type: ignore[no-any-return]
 
     return document
@@ -73,7 +76,7 @@ def shown(found: Comparison) -> str:
     """Return its text, on a terminal as narrow as any."""
     console = Console(width=80, markup=False, highlight=False)
     with console.capture() as capture:
-        console.print(comparison_report.diff(found))
+        console.print(diff.diff(found))
     return capture.get()
 
 
@@ -202,8 +205,8 @@ def test_a_check_that_fails_now_is_worse(old: str, new: str, verdict: str) -> No
 def test_counts_of_traces_change_and_are_never_worse(tmp_path: Path) -> None:
     """Two traces are two things that happened."""
     old, new = (
-        trace_info.to_json(
-            trace_info.examine(traces.read(write(tmp_path / f"{seed}.trace", some_events(100, seed))))
+        results_info.to_json(
+            info.examine(file.read(write(tmp_path / f"{seed}.trace", some_events(100, seed))))
         )
         for seed in (1, 2)
     )

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from clearfw import compiler
-from clearfw.compiler import INCLUDE_DIR, cache_dir, compile_c, find_compiler, prebuilt_path, source_hash
 from clearfw.errors import CompileError, NoCompilerError
+from clearfw.toolchain import compiler
+from clearfw.toolchain.compiler import (
+    INCLUDE_DIR,
+    cache_dir,
+    compile_c,
+    find_compiler,
+    prebuilt_path,
+    source_hash,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

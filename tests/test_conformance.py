@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import conformance, registry
+from clearfw import registry
+from clearfw.checks import conformance
+from clearfw.checks.check import CHECKS, Check
+from clearfw.checks.subject import GARBAGE, Evidence, Subject
 from clearfw.errors import UnknownCheckError
-from clearfw.review import CHECKS, GARBAGE, Check, Evidence, Subject
 from clearfw.strategies import from_file, points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.conformance import Answer
+    from clearfw.checks.answers import Answer
     from clearfw.strategies import Strategy
 
 MUTANTS = Path(__file__).parent / "mutants"

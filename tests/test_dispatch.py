@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearfw.errors import UnclaimedError
-from clearfw.hookspecs import InitPoints, hookimpl
+from clearfw.hookspecs import InitPoints
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 from clearfw.strategies import NativeStrategy
 
 if TYPE_CHECKING:

@@ -20,11 +20,13 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 from tracefiles import some_events, write
 
-from clearfw import _core, errors, hookspecs, registry, trace_info
+from clearfw import _core, errors, hookspecs, registry
 from clearfw.cli.group import cli
 from clearfw.config import Config
 from clearfw.machine import Counters
-from clearfw.traces import COLUMNS, Ending, Origin, read
+from clearfw.results import info as results_info
+from clearfw.traces import info
+from clearfw.traces.file import COLUMNS, Ending, Origin, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -314,7 +316,7 @@ def documented_keys(schema: str) -> set[str]:
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
     """json.md and what is written agree; where names vary, NAME stands for them."""
     made = write(tmp_path / "made.trace", some_events())
-    (tmp_path / "info.json").write_text(json.dumps(trace_info.to_json(trace_info.examine(read(made)))))
+    (tmp_path / "info.json").write_text(json.dumps(results_info.to_json(info.examine(read(made)))))
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)
     documented = documented_keys(schema)
     varying = [key.removesuffix("NAME") for key in documented if key.endswith(".NAME")]

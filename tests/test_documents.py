@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clearfw import documents
 from clearfw.errors import MissingExtraError, ResultError
-from clearfw.page import page
+from clearfw.reports.html import page
+from clearfw.results import document as documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

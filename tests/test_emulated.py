@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import clearfw
-from clearfw import compiler, conformance, registry, runner
-from clearfw.architectures import ARCHITECTURES
-from clearfw.checks.arguments import _STRUCT_PAGE
+from clearfw import registry
+from clearfw.checks import answers as checks_answers
+from clearfw.checks import conformance, server
+from clearfw.checks.emulated import STRUCT_PAGE, EmulatedMachine
 from clearfw.config import Config
-from clearfw.emulated import EmulatedMachine
 from clearfw.errors import (
     CompileError,
     DoubleFreeError,
@@ -28,13 +28,15 @@ from clearfw.errors import (
 )
 from clearfw.machine import Machine
 from clearfw.strategies import NativeStrategy, from_file
+from clearfw.toolchain import compiler
+from clearfw.toolchain.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from commands import Command
 
-    from clearfw.architectures import Architecture
+    from clearfw.toolchain.architectures import Architecture
 
 PACKAGE = Path(clearfw.__file__).parent
 MUTANTS = Path(__file__).parent / "mutants"
@@ -55,7 +57,7 @@ def architecture(request: pytest.FixtureRequest) -> Architecture:
     """An architecture that can be compiled for and run here, and is not this computer's own."""
     one: Architecture = request.param
     try:
-        runner.prepare(one)
+        server.prepare(one)
     except MissingToolError as error:
         pytest.skip(str(error))
     return one
@@ -85,8 +87,8 @@ def emulate(architecture: Architecture) -> Iterator[Callable[..., EmulatedMachin
 def test_the_core_compiles_there_without_a_warning(architecture: Architecture) -> None:
     """Of all that 32 bits and another byte order may bring to light."""
     flags = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-Wall", "-Wextra", "-Werror"]
-    include = [f"-I{runner.CSRC}", f"-I{compiler.INCLUDE_DIR}", "-fsyntax-only"]
-    sources = sorted(runner.CSRC.rglob("*.c"))
+    include = [f"-I{server.CSRC}", f"-I{compiler.INCLUDE_DIR}", "-fsyntax-only"]
+    sources = sorted(server.CSRC.rglob("*.c"))
 
     subprocess.run([*architecture.compiler().command, *flags, *include, *sources], check=True)
 
@@ -164,7 +166,7 @@ def test_struct_pages_are_laid_out_as_here(
     """Whatever the byte order there: all but the address, flags and links to lists included."""
     emulated, native = emulate("memory=16M highmem=8M backing=base"), boot("highmem=8M backing=base")
     there, here = (
-        [(*page[:2], *page[3:]) for page in _STRUCT_PAGE.iter_unpack(machine.struct_pages())]
+        [(*page[:2], *page[3:]) for page in STRUCT_PAGE.iter_unpack(machine.struct_pages())]
         for machine in (emulated, native)
     )
 
@@ -186,7 +188,7 @@ def test_what_an_address_is_too_narrow_for_is_refused(architecture: Architecture
 def test_it_has_all_that_checks_ask_of_a_machine() -> None:
     """Every name that the checks use of a machine is on both kinds."""
     used = set()
-    for source in (PACKAGE / "checks").glob("*.py"):
+    for source in (PACKAGE / "checks" / "questions").glob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"machine", "self.machine"}:
                 used.add(node.attr)
@@ -205,7 +207,7 @@ def test_the_shipped_strategies_pass_there(architecture: Architecture, strategy:
     answers = list(conformance.run(found, names, architecture=architecture, deadline_s=60))
 
     assert [answer.check.name for answer in answers if not answer.passed] == []
-    assert {answer.status for answer in answers} & {conformance.PASS}
+    assert {answer.status for answer in answers} & {checks_answers.PASS}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_a_mistake_is_found_there(architecture: Architecture, mutant: str, check
         from_file(MUTANTS / f"{mutant}.c"), (check,), architecture=architecture, deadline_s=60
     )
 
-    assert answer.status == conformance.FAIL
+    assert answer.status == checks_answers.FAIL
 
 
 def test_a_kept_tag_is_found_where_there_are_tags(architecture: Architecture) -> None:
@@ -235,7 +237,7 @@ def test_a_kept_tag_is_found_where_there_are_tags(architecture: Architecture) ->
     if architecture.bits > 32:
         assert "KASAN tag still in it" in answer.evidence.message
     else:
-        assert answer.status == conformance.CANNOT
+        assert answer.status == checks_answers.CANNOT
         assert "no byte for a tag" in answer.evidence.message
 
 
@@ -280,7 +282,7 @@ def test_a_strategy_cannot_say_that_a_check_has_no_answer(tmp_path: Path) -> Non
     )
     (answer,) = conformance.run(from_file(path), ("zero_on_alloc",))
 
-    assert answer.status == conformance.FAIL
+    assert answer.status == checks_answers.FAIL
 
 
 def test_this_computers_own_architecture_is_asked_as_it_is(command: Command) -> None:

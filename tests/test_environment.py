@@ -9,7 +9,8 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from clearfw import environment, registry
+from clearfw import registry
+from clearfw.results import environment
 from clearfw.strategies import NativeStrategy, PythonStrategy
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def test_without_a_compiler_there_is_still_an_environment(monkeypatch: pytest.Mo
 
 def test_the_commit_is_that_of_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With a mark once something in it was changed, and none outside of a checkout or without git."""
-    module = tmp_path / "clearfw" / "environment.py"
-    module.parent.mkdir()
+    module = tmp_path / "clearfw" / "results" / "environment.py"
+    module.parent.mkdir(parents=True)
     module.write_text("before")
     monkeypatch.setattr(environment, "__file__", str(module))
     assert environment.commit() is None

@@ -8,17 +8,17 @@ import attrs
 import pytest
 import raw_pages
 
-from clearfw import event_format, traces
 from clearfw.errors import TraceError
-from clearfw.event_format import Field
 from clearfw.gfp import Gfp
+from clearfw.traces import event_format, file
+from clearfw.traces.event_format import Field
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER = (raw_pages.STORM / "header_page").read_text()
 FORMATS = raw_pages.formats(raw_pages.STORM)
-ALLOC = FORMATS[traces.Kind.ALLOC]
+ALLOC = FORMATS[file.Kind.ALLOC]
 
 
 def with_flags(table: str) -> event_format.Format:
@@ -33,13 +33,13 @@ def test_the_formats_of_a_kernel_are_read() -> None:
     assert (ALLOC.name, ALLOC.id) == ("mm_page_alloc", 252)
     assert ALLOC.fields["gfp_flags"] == Field(24, 8)
     assert (layout.nbytes, layout.data, layout.commit) == (4096, 16, Field(8, 8))
-    assert [layout.records[kind].id for kind in traces.Kind] == [252, 254, 253]
+    assert [layout.records[kind].id for kind in file.Kind] == [252, 254, 253]
 
 
 @pytest.mark.parametrize("folder", [raw_pages.STORM, raw_pages.THP], ids=lambda folder: folder.name)
 def test_the_gfp_bits_of_7_3_are_ours(folder: Path) -> None:
     """clearfw's flags are those of 7.3, so that kernel's table maps each bit to itself."""
-    found = event_format.gfp_map(raw_pages.formats(folder)[traces.Kind.ALLOC])
+    found = event_format.gfp_map(raw_pages.formats(folder)[file.Kind.ALLOC])
 
     assert {bit: bit for bit in found.known} == dict(found.known)
     assert len(found.known) == 23
@@ -106,13 +106,13 @@ def test_what_is_no_format_is_refused() -> None:
     with pytest.raises(TraceError, match="no format of mm_page_alloc"):
         event_format.layout(HEADER, {})
     with pytest.raises(TraceError, match="a format of mm_page_alloc stands where mm_page_free's should be"):
-        event_format.layout(HEADER, {traces.Kind.FREE: ALLOC})
+        event_format.layout(HEADER, {file.Kind.FREE: ALLOC})
     fields = {name: field for name, field in ALLOC.fields.items() if name != "pfn"}
     with pytest.raises(TraceError, match="has no field pfn"):
-        event_format.layout(HEADER, {traces.Kind.ALLOC: attrs.evolve(ALLOC, fields=fields)})
+        event_format.layout(HEADER, {file.Kind.ALLOC: attrs.evolve(ALLOC, fields=fields)})
     moved = attrs.evolve(ALLOC, fields={**ALLOC.fields, "common_type": Field(2, 2)})
     with pytest.raises(TraceError, match="common_type in different places"):
-        event_format.layout(HEADER, {**FORMATS, traces.Kind.ALLOC: moved})
+        event_format.layout(HEADER, {**FORMATS, file.Kind.ALLOC: moved})
     with pytest.raises(TraceError, match="has no table of gfp flags"):
         event_format.gfp_map(attrs.evolve(ALLOC, print_fmt='"%lx", REC->gfp_flags'))
 

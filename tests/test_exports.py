@@ -10,9 +10,9 @@ import pytest
 from pyarrow import parquet
 from tracefiles import ENDING, ORIGIN, events, same, some_events, write
 
-from clearfw import exports
 from clearfw.errors import TraceError
-from clearfw.traces import COLUMNS, Events, Trace, read
+from clearfw.traces import export
+from clearfw.traces.file import COLUMNS, Events, Trace, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def trace(tmp_path: Path) -> Trace:
 def test_parquet_has_all_columns_and_the_metadata(trace: Trace, tmp_path: Path) -> None:
     """Types and values are those of the trace; origin and ending stand beside the columns."""
     told: list[int] = []
-    exports.export(trace, tmp_path / "t.parquet", told.append)
+    export.export(trace, tmp_path / "t.parquet", told.append)
     table = parquet.read_table(tmp_path / "t.parquet")
 
     assert {name: table[name].type.to_pandas_dtype() for name in COLUMNS} == dict(COLUMNS)
@@ -45,7 +45,7 @@ def test_a_trace_written_again_is_the_same_and_smaller(trace: Trace, tmp_path: P
     regular = events(*[(0, pfn, 0) for pfn in range(5000)])
     large = read(write(tmp_path / "large.trace", regular))
     for given in (trace, large):
-        exports.export(given, tmp_path / "again.trace")
+        export.export(given, tmp_path / "again.trace")
         again = read(tmp_path / "again.trace")
 
         assert (again.origin, again.ending) == (ORIGIN, ENDING)
@@ -57,7 +57,7 @@ def test_a_trace_can_be_exported_over_itself(trace: Trace) -> None:
     """What is read stays what it was until the new file is whole."""
     before = Events(**{name: getattr(trace.batches[0], name).copy() for name in COLUMNS})
 
-    exports.export(trace, trace.path)
+    export.export(trace, trace.path)
 
     assert same(read(trace.path).batches[0], before)
 
@@ -66,7 +66,7 @@ def test_a_recording_that_was_cut_off_stays_one(tmp_path: Path) -> None:
     """No ending is made up for it, in either format."""
     cut = read(write(tmp_path / "t.trace", some_events(), ending=None))
     for name in ("a.trace", "a.parquet"):
-        exports.export(cut, tmp_path / name)
+        export.export(cut, tmp_path / name)
 
     assert read(tmp_path / "a.trace").ending is None
     assert b"clearfw.end" not in parquet.read_schema(tmp_path / "a.parquet").metadata
@@ -82,7 +82,7 @@ def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exports.export(trace, tmp_path / name, interrupt)
+        export.export(trace, tmp_path / name, interrupt)
     assert set(tmp_path.iterdir()) == before
     assert (tmp_path / name).read_text() == "before"
 
@@ -90,4 +90,4 @@ def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name
 def test_other_formats_are_refused(trace: Trace, tmp_path: Path) -> None:
     """With the two there are."""
     with pytest.raises(TraceError, match=r"a.csv asked for, exported are .parquet and .trace: end the name"):
-        exports.export(trace, tmp_path / "a.csv")
+        export.export(trace, tmp_path / "a.csv")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import raw_pages
 
-from clearfw import ftrace, traces
 from clearfw.errors import TraceError
 from clearfw.gfp import Gfp
-from clearfw.traces import Kind
+from clearfw.traces import file, import_raw
+from clearfw.traces.file import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,13 @@ def folder(tmp_path: Path) -> Path:
     return shutil.copytree(raw_pages.THP, tmp_path / "raw")
 
 
-def imported(folder: Path, tmp_path: Path) -> traces.Trace:
+def imported(folder: Path, tmp_path: Path) -> file.Trace:
     """Return the trace that a folder becomes."""
-    ftrace.import_folder(folder, tmp_path / "t.arrow")
-    return traces.read(tmp_path / "t.arrow")
+    import_raw.import_folder(folder, tmp_path / "t.arrow")
+    return file.read(tmp_path / "t.arrow")
 
 
-def kinds(trace: traces.Trace, order: int | None = None) -> dict[int, int]:
+def kinds(trace: file.Trace, order: int | None = None) -> dict[int, int]:
     """Return how many events there are of each kind, or of those of one order."""
     counter: collections.Counter[int] = collections.Counter()
     for batch in trace.batches:
@@ -91,8 +91,10 @@ def test_a_folder_may_be_unpacked_and_lack_what_is_told_of_it(folder: Path, tmp_
 
 def test_what_else_is_known_is_kept(tmp_path: Path) -> None:
     """Who has the pages may know more of the kernel than they tell."""
-    ftrace.import_folder(raw_pages.THP, tmp_path / "t.arrow", {"kernel": "7.3.0-rc7", "init_on_alloc": True})
-    origin = traces.read(tmp_path / "t.arrow").origin
+    import_raw.import_folder(
+        raw_pages.THP, tmp_path / "t.arrow", {"kernel": "7.3.0-rc7", "init_on_alloc": True}
+    )
+    origin = file.read(tmp_path / "t.arrow").origin
 
     assert (origin.kernel, origin.init_on_alloc, origin.page_size) == ("7.3.0-rc7", True, 4096)
 
@@ -102,7 +104,7 @@ def test_losses_are_told(folder: Path, tmp_path: Path) -> None:
     stats = folder / "stats.txt"
     stats.write_text("overrun: 3\ncommit overrun: 4\ndropped events: 5\nentries: 9\n")
 
-    assert ftrace.import_folder(folder, tmp_path / "t.arrow").lost == 12
+    assert import_raw.import_folder(folder, tmp_path / "t.arrow").lost == 12
 
     raw = bytearray(raw_pages.pages(folder, 1))
     raw[11] |= 0x80  # RB_MISSED_EVENTS
@@ -110,7 +112,7 @@ def test_losses_are_told(folder: Path, tmp_path: Path) -> None:
     (folder / "cpu1.raw").write_bytes(raw)
     stats.unlink()
 
-    assert ftrace.import_folder(folder, tmp_path / "t.arrow").lost == 1
+    assert import_raw.import_folder(folder, tmp_path / "t.arrow").lost == 1
 
 
 def test_a_torn_file_is_told(folder: Path, tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_a_torn_file_is_told(folder: Path, tmp_path: Path) -> None:
     raw[8:12] = b"\xff\xff\xff\x0f"
     (folder / "cpu1.raw.xz").unlink()
     (folder / "cpu1.raw").write_bytes(raw[:-100])
-    ending = ftrace.import_folder(folder, tmp_path / "t.arrow")
+    ending = import_raw.import_folder(folder, tmp_path / "t.arrow")
 
     assert (ending.lost, ending.bad_lines) == (None, 2)
 
@@ -140,21 +142,21 @@ def test_what_is_missing_is_told(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "t.arrow"
     (folder / "cpu0.raw.xz").write_bytes(b"no xz")
     with pytest.raises(TraceError, match=r"cpu0\.raw\.xz cannot be unpacked"):
-        ftrace.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "cpu0.raw.xz").rename(folder / "cpu70000.raw")
     with pytest.raises(TraceError, match="is of a processor past 65535"):
-        ftrace.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     for path in folder.glob("*.format"):
         path.unlink()
     (folder / "cpu70000.raw").unlink()
     with pytest.raises(TraceError, match="no format of mm_page_alloc"):
-        ftrace.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "header_page").unlink()
     with pytest.raises(TraceError, match="has no header_page"):
-        ftrace.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
     (folder / "cpu1.raw.xz").unlink()
     with pytest.raises(TraceError, match=r"has no cpuN\.raw"):
-        ftrace.import_folder(folder, output)
+        import_raw.import_folder(folder, output)
 
 
 def test_format_files_that_cannot_be_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -164,4 +166,4 @@ def test_format_files_that_cannot_be_are_refused(folder: Path, tmp_path: Path) -
     for wrong in ("offset:99999;", "offset:99999999999;"):
         path.write_text(text.replace("offset:16;", wrong))
         with pytest.raises(TraceError, match="the format files cannot be"):
-            ftrace.import_folder(folder, tmp_path / "t.arrow")
+            import_raw.import_folder(folder, tmp_path / "t.arrow")

@@ -14,8 +14,7 @@ from scipy.sparse import csgraph, csr_array
 from tracefiles import without
 
 from clearfw import host
-from clearfw.graphs import __main__ as program
-from clearfw.graphs import kronecker
+from clearfw.graphs import __main__, kronecker
 from clearfw.graphs.pagerank import DAMPING, pagerank
 from clearfw.graphs.search import NOT_REACHED, levels, search, validate
 
@@ -181,7 +180,7 @@ def test_wrong_arguments_are_told_in_one_line(
 ) -> None:
     """And end with status 2."""
     with pytest.raises(SystemExit, match="2"):
-        program.main(arguments)
+        __main__.main(arguments)
     told = capsys.readouterr().err
 
     assert said in told
@@ -195,7 +194,7 @@ def test_a_graph_that_does_not_fit_is_refused_before_it_is_made(
     """With what it needs and what there is."""
     monkeypatch.setattr(host, "available_memory", lambda: 1 << 30)
 
-    assert program.main(["graph500", "--scale", "26"]) == 2
+    assert __main__.main(["graph500", "--scale", "26"]) == 2
     assert "--scale 26 --edge-factor 16 needs 75840M, the host has 1024M available: ask for less" in (
         capsys.readouterr().err
     )
@@ -203,7 +202,7 @@ def test_a_graph_that_does_not_fit_is_refused_before_it_is_made(
 
 def test_a_graph_without_edges_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """There is no root to search from, where chance made nothing but loops."""
-    assert program.main(["graph500", "--scale", "1", "--edge-factor", "1", "--seed", "5"]) == 2
+    assert __main__.main(["graph500", "--scale", "1", "--edge-factor", "1", "--seed", "5"]) == 2
     assert "the graph has no edges but loops: ask for a larger --scale" in capsys.readouterr().err
 
 
@@ -213,5 +212,5 @@ def test_without_scipy_one_line_says_what_to_install(
     """It is an extra."""
     without(monkeypatch, "scipy.sparse")
 
-    assert program.main(["pagerank", "--scale", "4"]) == 2
+    assert __main__.main(["pagerank", "--scale", "4"]) == 2
     assert "need scipy, which is not installed: pip install 'clearfw[graphs]'" in capsys.readouterr().err

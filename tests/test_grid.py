@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from clearfw.grid import Grid
+from clearfw.reports.tables.grid import Grid
 
 NUMBERS = {"GB/s": "25.43", "ratio": "12.73", "95 %": "12.70-12.75", "kmaps": "131,072"}
 

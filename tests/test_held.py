@@ -1,4 +1,4 @@
-"""Held: commands that wait, and start with nothing of their recorder's."""
+"""Commands that are prepared, wait, and start with nothing of the recorder in them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from clearfw import _core, held
+from clearfw import _core
 from clearfw.errors import CommandError, SystemCallError
-from clearfw.held import Held
+from clearfw.record import command as commands
+from clearfw.record import signals as record_signals
+from clearfw.record.command import Command
 
 # 32 and 33 are the C library's own: no program can set them, and some are started with these ignored.
 LIBC_SIGNALS = 1 << 31 | 1 << 32
 
 
-def wait(command: Held) -> int | None:
+def wait(command: Command) -> int | None:
     """Wait for its end, and return its exit status."""
     deadline = time.monotonic() + 30
     while not command.is_over():
@@ -29,23 +31,23 @@ def wait(command: Held) -> int | None:
     return command.exit_status
 
 
-def test_a_command_waits_until_it_is_let_go(tmp_path: Path) -> None:
+def test_a_command_waits_until_it_is_started(tmp_path: Path) -> None:
     """Nothing of it happens before, and all of it afterwards, with its arguments as they are."""
     output = tmp_path / "out \udcff"
-    with Held.start(("/bin/sh", "-c", 'echo "$1" >"$0"; exit 3', str(output), "a b")) as command:
+    with Command.prepare(("/bin/sh", "-c", 'echo "$1" >"$0"; exit 3', str(output), "a b")) as command:
         time.sleep(0.05)
 
         assert not command.is_over()
         assert not output.exists()
-        command.let_go()
+        command.start()
         assert wait(command) == 3
         assert output.read_text() == "a b\n"
         assert command.used is not None
 
 
-def test_a_command_that_is_not_let_go_leaves_nothing() -> None:
+def test_a_command_that_is_not_started_leaves_nothing() -> None:
     """The process is gone with its recorder's interest."""
-    with Held.start(("true",)) as command:
+    with Command.prepare(("true",)) as command:
         pid = command.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -53,7 +55,8 @@ def test_a_command_that_is_not_let_go_leaves_nothing() -> None:
 
 def test_a_command_whose_recorder_is_killed_is_never_run(tmp_path: Path) -> None:
     """The pipe's end tells it."""
-    start = f"from clearfw.held import Held; one = Held.start(('touch', {str(tmp_path / 'f')!r}))"
+    target = str(tmp_path / "f")
+    start = f"from clearfw.record.command import Command; one = Command.prepare(('touch', {target!r}))"
     code = f"import time; {start}; print(flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as recorder:
         assert recorder.stdout is not None
@@ -75,8 +78,8 @@ def test_signals_and_files_are_as_a_shell_would_have_them(tmp_path: Path) -> Non
         str(output),
     )
     try:
-        with Held.start(command) as one, held.Signals():
-            one.let_go()
+        with Command.prepare(command) as one, record_signals.Signals():
+            one.start()
             wait(one)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -91,8 +94,8 @@ def test_an_ignored_child_is_waited_for() -> None:
     """A parent that ignores SIGCHLD, as some daemons do, hands that down: the status is there, though."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        with held.Signals(), Held.start(("/bin/sh", "-c", "exit 4")) as command:
-            command.let_go()
+        with record_signals.Signals(), Command.prepare(("/bin/sh", "-c", "exit 4")) as command:
+            command.start()
 
             assert wait(command) == 4
     finally:
@@ -105,12 +108,12 @@ def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
     script.write_text("#!/no/such/interpreter")
     script.chmod(0o755)
     with (
-        Held.start((str(script),)) as command,
+        Command.prepare((str(script),)) as command,
         pytest.raises(CommandError, match="No such file or directory"),
     ):
-        command.let_go()
+        command.start()
     with pytest.raises(CommandError, match="no such program is found or may be run"):
-        held.check([str(tmp_path)])
+        commands.check([str(tmp_path)])
 
 
 @pytest.mark.parametrize("n", range(1, 6))
@@ -120,7 +123,7 @@ def test_a_host_without_memory_or_threads_is_told(n: int) -> None:
     _core.fail_after(n)
     try:
         with pytest.raises(SystemCallError, match="a process for 'true'"):
-            Held.start(("true", "x"))
+            Command.prepare(("true", "x"))
     finally:
         _core.fail_after(0)
 
@@ -128,20 +131,20 @@ def test_a_host_without_memory_or_threads_is_told(n: int) -> None:
 
 
 def test_a_host_without_processes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What vfork() refuses comes through the pipe, after start_held() has returned."""
+    """What vfork() refuses comes through the pipe, after prepare_command() has returned."""
 
     def refused(_command: object, _gate: int, _lets_go: int, report: int) -> None:
         os.write(report, (-errno.EAGAIN).to_bytes(4, sys.byteorder, signed=True))
 
-    monkeypatch.setattr(held, "start_held", refused)
+    monkeypatch.setattr(commands, "prepare_command", refused)
     with pytest.raises(SystemCallError, match="a process for 'true': Resource temporarily unavailable"):
-        Held.start(("true",))
+        Command.prepare(("true",))
 
 
 def test_signals_are_noted() -> None:
     """Those that end a recording are kept, with their time, and what was before comes back."""
-    handlers = [signal.getsignal(one) for one in held._HANDLED]
-    with held.Signals() as signals:
+    handlers = [signal.getsignal(one) for one in record_signals._HANDLED]
+    with record_signals.Signals() as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGCHLD)
         os.kill(os.getpid(), signal.SIGPIPE)
@@ -152,4 +155,4 @@ def test_signals_are_noted() -> None:
         with pytest.raises(BlockingIOError):
             os.read(signals.fd, 10)
 
-    assert handlers == [signal.getsignal(one) for one in held._HANDLED]
+    assert handlers == [signal.getsignal(one) for one in record_signals._HANDLED]

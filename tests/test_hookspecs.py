@@ -9,7 +9,7 @@ import pluggy
 import pytest
 
 from clearfw import hookspecs
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

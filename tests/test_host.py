@@ -10,6 +10,7 @@ import pytest
 
 from clearfw import host
 from clearfw.errors import MemoryLimitError
+from clearfw.record import leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,5 +124,5 @@ def test_what_the_dead_left_is_found(tmp_path: Path) -> None:
     for name in ("clearfw-99999999", f"clearfw-{os.getpid()}", "clearfw-1", "clearfw-x", "other-99999999"):
         (tmp_path / name).mkdir()
 
-    found = {path.name for path in host.left_by_the_dead(tmp_path)}
+    found = {path.name for path in leftovers.left_by_the_dead(tmp_path)}
     assert found == {"clearfw-99999999", f"clearfw-{os.getpid()}"}

@@ -8,7 +8,7 @@ import pytest
 
 from clearfw import kernel
 from clearfw.errors import InitContextError, OrderError, UnclaimedError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

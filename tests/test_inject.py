@@ -16,7 +16,7 @@ from clearfw import _core
 from clearfw._core import Arena, HugetlbPool
 from clearfw.errors import ClearfwError, MapCountError, MemoryLimitError, SystemCallError
 from clearfw.machine import Machine
-from clearfw.workloads import churn_ops
+from clearfw.workloads.churn import churn_ops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

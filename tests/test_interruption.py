@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import compiler
-from clearfw.compiler import compile_c
+from clearfw.toolchain import compiler
+from clearfw.toolchain.compiler import compile_c
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ CLEARFW_STRATEGY(mine, .kernel_init_pages = f);
 WORK = {
     "compile": """
 import sys, pathlib
-from clearfw.compiler import compile_c
+from clearfw.toolchain.compiler import compile_c
 for i in range(int(sys.argv[2])):
     print(compile_c(pathlib.Path(sys.argv[1]), [f"VARIANT={i}"]), flush=True)
 """,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from clearfw import kernel
 from clearfw.errors import FaultError, KasanError
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clearfw import kernel
-from clearfw.compiler import INCLUDE_DIR
 from clearfw.errors import FaultError, KmapError, StrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
+from clearfw.toolchain.compiler import INCLUDE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Callable

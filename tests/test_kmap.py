@@ -11,7 +11,7 @@ import pytest
 
 from clearfw import kernel
 from clearfw.errors import FaultError, KmapError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,8 +23,8 @@ from clearfw.errors import (
     UnclaimedError,
     UnknownPrimitiveError,
 )
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,21 +8,23 @@ import attrs
 import pytest
 
 from clearfw import registry
+from clearfw.bench.measurement import OWN, Variant, measure
+from clearfw.bench.plan import Plan
+from clearfw.bench.run import Skipped
 from clearfw.config import Config
 from clearfw.errors import StrategyError
-from clearfw.hookspecs import hookimpl
-from clearfw.measurement import OWN, Plan, Variant, measure
-from clearfw.results import Skipped
+from clearfw.markers import hookimpl
 from clearfw.strategies import PythonStrategy, parse_stack
-from clearfw.workloads import Hugetlb, Options, Orders, Scene, Timing
+from clearfw.workloads.blocks import Hugetlb, Orders
+from clearfw.workloads.protocol import Options, Scene, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from clearfw.bench.run import Result, SceneRun
     from clearfw.machine import Machine
-    from clearfw.results import Result, SceneRun
     from clearfw.strategies import NativeStrategy, Strategy
-    from clearfw.workloads import Bench, Latency
+    from clearfw.workloads.protocol import Bench, Latency
 
 NBYTES = 1 << 20
 
@@ -86,7 +88,7 @@ class Scripted:
     name: str = "scripted"
     summary: str = "for a test"
     point: str = "alloc"
-    heeds: frozenset[str] = frozenset()
+    supports: frozenset[str] = frozenset()
     config: Config = Config(memory=16 << 20, backing="thp", init_on_alloc=True)  # noqa: RUF009  frozen
 
     def scenes(self, options: Options) -> list[Scene]:

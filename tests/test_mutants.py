@@ -8,7 +8,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from clearfw import conformance, registry
+from clearfw import registry
+from clearfw.checks import answers as checks_answers
+from clearfw.checks import conformance
 from clearfw.strategies import from_file
 
 HEADER = re.compile(r"(?:/\*|#) killed by: (\w+)(, only|, where the CPU shows it)?")
@@ -46,7 +48,7 @@ def named(mutants: list[Mutant]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("mutant", mutants, ids=[mutant.path.name for mutant in mutants])
 
 
-def say_enough(answer: conformance.Answer) -> None:
+def say_enough(answer: checks_answers.Answer) -> None:
     """Evidence has a message, and where it happened."""
     assert answer.evidence is not None
     assert answer.evidence.message
@@ -58,7 +60,7 @@ def test_killed(mutant: Mutant) -> None:
     """The check it names finds it out, and says what and where."""
     (answer,) = conformance.run(from_file(mutant.path), [mutant.killer])
 
-    assert answer.status == conformance.FAIL
+    assert answer.status == checks_answers.FAIL
     say_enough(answer)
 
 

@@ -19,9 +19,9 @@ import pluggy
 import pytest
 
 from clearfw import registry
-from clearfw.compiler import prebuilt_path
 from clearfw.config import Config, Kasan
 from clearfw.strategies import NativeStrategy
+from clearfw.toolchain.compiler import prebuilt_path
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "plugins" / "clearfw_plugins"
@@ -33,7 +33,8 @@ CONFIGS = [Config(highmem=highmem, kasan=kasan) for highmem, kasan in itertools.
 CLEAR = """
 import sys
 import clearfw
-from clearfw import compiler, errors
+from clearfw import errors
+from clearfw.toolchain import compiler
 
 try:
     sys.exit(f"found {compiler.find_compiler()}")
@@ -91,7 +92,7 @@ def prebuilt() -> set[str]:
 def test_wheel_holds_all_it_needs_and_no_more(members: set[str]) -> None:
     """Python files, headers, the plugins' C files, what was compiled of them, and the core.
 
-    The core's C is there too: another architecture's is built of it (clearfw/runner.py).
+    The core's C is there too: another architecture's is built of it (clearfw/checks/server.py).
     """
     core = f"clearfw/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     needed = {

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from clearfw import documents
-from clearfw.page import page
+from clearfw.reports.html import page
+from clearfw.results import document as documents
 
 if TYPE_CHECKING:
-    from clearfw.documents import Document
+    from clearfw.results.document import Document
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 

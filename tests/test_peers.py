@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import peers
+from clearfw.bench import peers
 from clearfw.errors import ConfigError
 from clearfw.machine import Machine
-from clearfw.workloads import ChunkBench, Hugetlb, Options, Vmalloc
+from clearfw.workloads.blocks import ChunkBench, Hugetlb
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from clearfw.peers import Peer
+    from clearfw.bench.peers import Peer
 
 BYTES_PER_SECOND = 12_500_000_000
 
@@ -111,6 +113,6 @@ def test_what_the_host_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_pa
                 raise OSError(22, "Invalid argument")
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("clearfw.peers.mmap.mmap", OldKernelsMap)
+    monkeypatch.setattr("clearfw.bench.peers.mmap.mmap", OldKernelsMap)
 
     assert [peer.name for peer in peers.available()] == ["libc memset", "numpy fill"]

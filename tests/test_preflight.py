@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import preflight, registry
+from clearfw import registry
+from clearfw.bench import preflight
+from clearfw.bench.plan import Plan
 from clearfw.errors import CompileError, StrategyError
-from clearfw.hookspecs import hookimpl
-from clearfw.measurement import Plan
+from clearfw.markers import hookimpl
 from clearfw.strategies import PythonStrategy, parse_stack
-from clearfw.workloads import Churn, Hugetlb, Options, Orders, Vmalloc
+from clearfw.workloads.blocks import Hugetlb, Orders
+from clearfw.workloads.churn import Churn
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clearfw.strategies import NativeStrategy, Strategy
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
     Write = Callable[..., NativeStrategy]
 

@@ -16,7 +16,7 @@ import pytest
 from clearfw import registry
 from clearfw.config import Config
 from clearfw.errors import ConfigError, PluginError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.registry import PluginInfo, Registry, load
 from clearfw.strategies import NativeStrategy, Primitive
 
@@ -323,7 +323,7 @@ def test_loading_warns_of_nothing_by_itself(install: Install) -> None:
 
 def test_importing_the_registry_is_light() -> None:
     """Not the distributions' metadata, nor a compiler's or a measurement's needs, before they are used."""
-    heavy = ["importlib.metadata", "clearfw.compiler", "subprocess", "logging", "numpy"]
+    heavy = ["importlib.metadata", "clearfw.toolchain.compiler", "subprocess", "logging", "numpy"]
     program = f"import sys, clearfw.registry; print([name for name in {heavy} if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tracefiles import alloc, batched, events, failed, free, write
 
-from clearfw import _core, hookimpl, traces
-from clearfw.census import Census
+from clearfw import _core, hookimpl
+from clearfw.bench.dry_run import dry_run
 from clearfw.config import Config
 from clearfw.errors import ConfigError, StrategyError, TraceError
 from clearfw.gfp import Gfp
 from clearfw.machine import Machine
-from clearfw.replay import ReplayWorkload, clears_nothing, dry_run, memory_for, prepare
 from clearfw.strategies import from_file
-from clearfw.traces import Origin
-from clearfw.workloads import Options
+from clearfw.traces import file
+from clearfw.traces.census import Census
+from clearfw.traces.file import Origin
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.replay import ReplayWorkload, clears_nothing, memory_for, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -285,11 +287,11 @@ def count_by_page(rows: Sequence[Row]) -> dict[str, int]:
     )
     for kind, pfn, order, *_ in rows:
         span = range(pfn, pfn + (1 << order))
-        if kind == traces.Kind.FREE_BATCHED:
+        if kind == file.Kind.FREE_BATCHED:
             found["batched"] += 1
-        elif pfn == traces.NO_PFN:
+        elif pfn == file.NO_PFN:
             found["failed"] += 1
-        elif kind == traces.Kind.ALLOC:
+        elif kind == file.Kind.ALLOC:
             overlapping = {block_of[page] for page in span if page in block_of}
             found["allocs"] += 1
             found["reallocated"] += bool(overlapping)
@@ -333,12 +335,12 @@ def test_the_census_is_that_of_an_independent_count(rows: list[Row]) -> None:
 def test_as_many_pages_are_cleared_as_the_events_say(rows: list[Row]) -> None:
     """On any trace, the machine whole afterwards, and every block zero that should be."""
     cleared = sum(
-        1 << order for kind, pfn, order, *_ in rows if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN
+        1 << order for kind, pfn, order, *_ in rows if kind == file.Kind.ALLOC and pfn != file.NO_PFN
     )
     asked = sum(
         1 << order
         for kind, pfn, order, *gfp in rows
-        if kind == traces.Kind.ALLOC and pfn != traces.NO_PFN and gfp == [int(Gfp.parse(ZERO))]
+        if kind == file.Kind.ALLOC and pfn != file.NO_PFN and gfp == [int(Gfp.parse(ZERO))]
     )
     made = script(*rows)
     for init_on_alloc, expected in ((True, cleared), (False, asked)):
@@ -376,7 +378,7 @@ ROWS_LIVE = [alloc(0, 9), alloc(512, 3), free(512, 3)]
 def prepared(path: Path, rows: Sequence[Row] = ROWS_LIVE, **origin: Any) -> Any:  # noqa: ANN401
     """Return a trace made ready."""
     written = write(path / "a.trace", events(*rows), origin=Origin(source="test", **origin))
-    return prepare(traces.read(written))
+    return prepare(file.read(written))
 
 
 def test_an_empty_trace_is_refused(tmp_path: Path) -> None:

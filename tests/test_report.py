@@ -11,18 +11,19 @@ import attrs
 import pytest
 from rich.console import Console
 
-from clearfw import report
+from clearfw.bench import run as bench_run
+from clearfw.bench.run import Roofline, Skipped
 from clearfw.registry import PluginInfo
-from clearfw.results import Roofline, Skipped
-from clearfw.workloads import Latency
+from clearfw.reports.tables import bench, plugins
+from clearfw.workloads.protocol import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import RenderableType
 
-    from clearfw.results import Result, SceneRun
-    from clearfw.statistics import Ratio
+    from clearfw.bench.run import Result, SceneRun
+    from clearfw.bench.statistics import Ratio
 
     Make = Callable[..., Result]
     Run = Callable[..., SceneRun]
@@ -87,7 +88,7 @@ def test_no_number_is_cut(result: Make, scene_run: Run, width: int) -> None:
         of_roofline=1.04,
         counters=counters,
     )
-    printed = text(report.scene(scene_run(wide)), width)
+    printed = text(bench.scene(scene_run(wide)), width)
 
     assert "…" not in printed
     assert max(map(len, printed.splitlines())) <= width
@@ -101,7 +102,7 @@ def test_a_stack_breaks_at_its_plus(result: Make, scene_run: Run) -> None:
     stack = result(
         strategy="batched+highmem_fallback", primitive="best", resolved="movdir64b", counters=counters
     )
-    printed = text(report.scene(scene_run(stack)), 80)
+    printed = text(bench.scene(scene_run(stack)), 80)
 
     assert re.search(r"^batched \+ .*\n *highmem_fallback", printed, re.MULTILINE)
 
@@ -109,7 +110,7 @@ def test_a_stack_breaks_at_its_plus(result: Make, scene_run: Run) -> None:
 def test_the_heading_tells_all_that_the_figures_depend_on(result: Make, scene_run: Run) -> None:
     """Workload, scene, order, what touches the blocks, machine, backing, and rounds."""
     run = scene_run(result(), label="fragmented", how=("touch=all", "hot"))
-    heading, *_ = text(report.scene(run)).splitlines()
+    heading, *_ = text(bench.scene(run)).splitlines()
 
     assert heading == (
         "hugetlb fragmented, order 9, touch=all, hot: memory=128M init_on_alloc=1, "
@@ -119,7 +120,7 @@ def test_the_heading_tells_all_that_the_figures_depend_on(result: Make, scene_ru
 
 def test_unknown_huge_pages_are_called_so(scene_run: Run) -> None:
     """And one round is no rounds."""
-    printed = text(report.scene(scene_run(huge_bytes=None, rounds=1)))
+    printed = text(bench.scene(scene_run(huge_bytes=None, rounds=1)))
 
     assert "(unknown in huge pages), 1 round\n" in printed
 
@@ -135,14 +136,14 @@ def test_rows_go_by_their_ratio_and_what_is_not_ranked_comes_last(result: Make, 
         result(strategy="slow", ratio=ratio(some, 0.5)),
     )
 
-    ranked = rows(text(report.scene(run)))
+    ranked = rows(text(bench.scene(run)))
 
     assert ranked == ["slow", "fast", "peer", "python (interpreted)", "dirty", "(roofline)"]
 
 
 def test_an_interpreted_strategy_is_marked(result: Make, scene_run: Run) -> None:
     """In its row, and with a word on why."""
-    printed = text(report.scene(scene_run(result(strategy="mine", interpreted=True))))
+    printed = text(bench.scene(scene_run(result(strategy="mine", interpreted=True))))
 
     assert "mine (interpreted)" in printed
     assert "written in Python, for a prototype; not ranked" in printed
@@ -154,10 +155,10 @@ def test_a_dirty_strategy_has_no_figures(result: Make, scene_run: Run) -> None:
         result(strategy="mine", dirty_offset=4096, ratio=None, gbps=999.0, modes_gbps=(999.0, 99.0)),
         result(strategy="mine", order=3, dirty_offset=4096, ratio=None),
     )
-    printed = text(report.scene(run))
+    printed = text(bench.scene(run))
 
     line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are of no use"
-    assert report.problems([run]) == [line]
+    assert bench_run.problems([run]) == [line]
     assert line in printed
     assert "99" not in printed
 
@@ -165,9 +166,9 @@ def test_a_dirty_strategy_has_no_figures(result: Make, scene_run: Run) -> None:
 def test_a_broken_strategy_is_a_problem_and_one_that_passes_on_a_note(scene_run: Run) -> None:
     """Only the former makes the exit status 1 of itself."""
     run = scene_run(skipped=(Skipped("bad", "bad crashed", broken=True), Skipped("other", "it passes on")))
-    printed = text(report.scene(run))
+    printed = text(bench.scene(run))
 
-    assert report.problems([run]) == ["bad crashed"]
+    assert bench_run.problems([run]) == ["bad crashed"]
     assert "bad crashed" in printed
     assert "other left out: it passes on" in printed
 
@@ -176,7 +177,7 @@ def test_the_baseline_has_no_interval_over_itself(result: Make, scene_run: Run) 
     """1.00-1.00 would look like a finding."""
     itself = result(strategy="per_page", ratio=ratio(result().ratio, 1.0))
 
-    printed = text(report.scene(scene_run(itself, result())))
+    printed = text(bench.scene(scene_run(itself, result())))
 
     assert re.search(r"^per_page +stosb +12.34 +1.00 +50% +0 +0$", printed, re.MULTILINE)
     assert re.search(r"^batched +stosb +12.34 +2.00 +1.90-2.10 +50% +0 +0$", printed, re.MULTILINE)
@@ -184,7 +185,7 @@ def test_the_baseline_has_no_interval_over_itself(result: Make, scene_run: Run) 
 
 def test_without_a_baseline_there_is_no_ratio(result: Make, scene_run: Run) -> None:
     """A ratio over nothing is left blank."""
-    printed = text(report.scene(scene_run(result(baseline=None, ratio=None))))
+    printed = text(bench.scene(scene_run(result(baseline=None, ratio=None))))
 
     assert re.search(r"^batched +stosb +12.34 +50% +0 +0$", printed, re.MULTILINE)
     assert "ratio: over" not in printed
@@ -192,7 +193,7 @@ def test_without_a_baseline_there_is_no_ratio(result: Make, scene_run: Run) -> N
 
 def test_two_modes_are_shown_as_two(result: Make, scene_run: Run) -> None:
     """The median of a row with two modes is starred, and both are told."""
-    printed = text(report.scene(scene_run(result(modes_gbps=(20.0, 9.0)))))
+    printed = text(bench.scene(scene_run(result(modes_gbps=(20.0, 9.0)))))
 
     assert "12.34*" in printed
     assert "* batched stosb at order 9 ran at 20.00 and 9.00 GB/s: two modes" in printed
@@ -200,9 +201,9 @@ def test_two_modes_are_shown_as_two(result: Make, scene_run: Run) -> None:
 
 def test_kmaps_and_walks_have_a_column_and_kmaps_a_price(result: Make, scene_run: Run) -> None:
     """kmaps on HIGHMEM, with the price that is not in the times; page walks in vmalloc areas."""
-    none = text(report.scene(scene_run(result())))
+    none = text(bench.scene(scene_run(result())))
     counters = attrs.evolve(result().counters, kmaps=1000, page_walks=3)
-    some = text(report.scene(scene_run(result(counters=counters))))
+    some = text(bench.scene(scene_run(result(counters=counters))))
 
     assert re.search(r"roof +kmaps +walks\n", none)
     assert "would add" not in none
@@ -214,14 +215,14 @@ def test_hw_tags_integrated_init_is_told(result: Make, scene_run: Run) -> None:
     """Two strategies that were never asked are not to be compared by mistake."""
     counters = attrs.evolve(result().counters, integrated_pages=512)
 
-    assert "no strategy was asked" in text(report.scene(scene_run(result(counters=counters))))
-    assert "no strategy was asked" not in text(report.scene(scene_run(result())))
+    assert "no strategy was asked" in text(bench.scene(scene_run(result(counters=counters))))
+    assert "no strategy was asked" not in text(bench.scene(scene_run(result())))
 
 
 def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -> None:
     """A figure without its rounds is no figure."""
-    few = text(report.scene(scene_run(result(), rounds=5)))
-    thrown = text(report.scene(scene_run(result(rounds_thrown_out=4), rounds=15)))
+    few = text(bench.scene(scene_run(result(), rounds=5)))
+    thrown = text(bench.scene(scene_run(result(rounds_thrown_out=4), rounds=15)))
 
     assert "so few rounds say little" in few
     assert "below 0.8 of its median: 4" in thrown
@@ -230,24 +231,24 @@ def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -
 
 def test_an_interrupted_run_says_how_far_it_came(result: Make, scene_run: Run) -> None:
     """So that nobody takes it for a whole one."""
-    printed = text(report.scene(scene_run(result(), rounds=7, interrupted=True)))
+    printed = text(bench.scene(scene_run(result(), rounds=7, interrupted=True)))
 
     assert "interrupted after 7 whole rounds" in printed
 
 
 def test_the_roofline_of_several_threads_is_explained(result: Make, scene_run: Run) -> None:
     """Above 100 % of it is no mistake then."""
-    assert "the roofline is one thread's" in text(report.scene(scene_run(result(), how=("2 threads",))))
+    assert "the roofline is one thread's" in text(bench.scene(scene_run(result(), how=("2 threads",))))
 
 
 def test_latencies_have_a_table_of_their_own(result: Make, scene_run: Run) -> None:
     """Each in a unit that keeps it short."""
     latency = Latency(p50_ns=234.0, p99_ns=1500.0, max_ns=1_837_300, count=100, total_ns=50_000)
     slow = result(order=0, latency=latency)
-    printed = text(report.scene(scene_run(slow, result(order=1))), 80)
+    printed = text(bench.scene(scene_run(slow, result(order=1))), 80)
 
     assert re.search(r"0 +batched +stosb +234 ns +1.5 us +1.8 ms\n", printed)
-    assert "p99" not in text(report.scene(scene_run(result())))
+    assert "p99" not in text(bench.scene(scene_run(result())))
 
 
 def test_several_orders_are_told_apart(result: Make, scene_run: Run) -> None:
@@ -257,15 +258,15 @@ def test_several_orders_are_told_apart(result: Make, scene_run: Run) -> None:
     )
     at_once = scene_run(result(order=None), result(order=0), rooflines=(Roofline(None, "nt512", 3.33),))
 
-    printed = text(report.scene(by_order))
+    printed = text(bench.scene(by_order))
     assert re.search(r"0 +\(roofline\) +nt512 +1.11 ", printed)
     assert re.search(r"1 +\(roofline\) +nt512 +2.22 ", printed)
-    assert re.search(r"all +\(roofline\) +nt512 +3.33 ", text(report.scene(at_once)))
+    assert re.search(r"all +\(roofline\) +nt512 +3.33 ", text(bench.scene(at_once)))
 
 
 def test_the_headline_shows_both_factors_beside_the_published_figure(factors: SceneRun) -> None:
     """Shape by primitive, so that nobody takes one for the other."""
-    headline = report.headline(factors)
+    headline = bench.headline(factors)
     assert headline is not None
     printed = text(headline, 80)
 
@@ -279,7 +280,7 @@ def test_the_headline_shows_both_factors_beside_the_published_figure(factors: Sc
 def test_the_primitive_of_the_baseline_comes_first(factors: SceneRun) -> None:
     """Whatever the order of the results."""
     turned = attrs.evolve(factors, results=factors.results[::-1])
-    headline = report.headline(turned)
+    headline = bench.headline(turned)
     assert headline is not None
 
     assert re.search(r"shape +stosb +best", text(headline))
@@ -287,7 +288,7 @@ def test_the_primitive_of_the_baseline_comes_first(factors: SceneRun) -> None:
 
 def test_hot_or_touched_blocks_are_not_held_against_the_published_figure(factors: SceneRun) -> None:
     """That is of cold blocks, left alone."""
-    headline = report.headline(attrs.evolve(factors, how=("touch=all", "hot")))
+    headline = bench.headline(attrs.evolve(factors, how=("touch=all", "hot")))
     assert headline is not None
     printed = text(headline)
 
@@ -302,7 +303,7 @@ def test_there_is_no_headline_without_all_four(factors: SceneRun, result: Make) 
     kernel = [one for one in factors.results if one.primitive == "stosb"]
 
     for results in (rest, [first, *rest[:-1], dirty], kernel, [*factors.results, result(order=3)], []):
-        assert report.headline(attrs.evolve(factors, results=tuple(results))) is None
+        assert bench.headline(attrs.evolve(factors, results=tuple(results))) is None
 
 
 def test_installed_plugins_fit_a_narrow_terminal() -> None:
@@ -314,7 +315,7 @@ def test_installed_plugins_fit_a_narrow_terminal() -> None:
         PluginInfo("mine", "", "dir/mine.c", "active", "", ("clearfw_strategies",), ("mine",)),
         PluginInfo("gone", "", "CLEARFW_PLUGINS", "failed", "ImportError: [/no] such thing"),
     ]
-    printed = text(report.plugins(SimpleNamespace(plugins=infos)), 80)  # type: ignore[arg-type]
+    printed = text(plugins.plugins(SimpleNamespace(plugins=infos)), 80)  # type: ignore[arg-type]
 
     assert re.search(r"vmalloc_contiguous +0.1.0 +active +strategies +a *\n", printed)
     assert re.search(r"mine +dir/mine.c +active", printed)

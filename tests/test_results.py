@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from clearfw.results import Roofline, Skipped, to_json
-from clearfw.workloads import Latency
+from clearfw.bench.run import Roofline, Skipped
+from clearfw.results.bench import to_json
+from clearfw.workloads.protocol import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.results import Result, SceneRun
+    from clearfw.bench.run import Result, SceneRun
 
 
 def test_the_document_survives_json(

@@ -11,11 +11,11 @@ import raw_pages
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearfw import event_format
 from clearfw._core import RingBufferDecoder
 from clearfw.errors import TraceError
-from clearfw.event_format import Field
-from clearfw.traces import BATCH, Events
+from clearfw.traces import event_format
+from clearfw.traces.event_format import Field
+from clearfw.traces.file import BATCH, Events
 
 if TYPE_CHECKING:
     from pathlib import Path

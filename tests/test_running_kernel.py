@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearfw import running_kernel
+from clearfw.record import host_kernel
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "proc").mkdir()
     (tmp_path / "boot").mkdir()
     (tmp_path / "proc" / "cmdline").write_text("quiet\n")
-    monkeypatch.setattr(running_kernel, "Path", lambda path: tmp_path / str(path).lstrip("/"))
-    monkeypatch.setattr(running_kernel, "_DMESG", ("false",))
-    monkeypatch.setattr(running_kernel.platform, "release", lambda: "7.3")
+    monkeypatch.setattr(host_kernel, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+    monkeypatch.setattr(host_kernel, "_DMESG", ("false",))
+    monkeypatch.setattr(host_kernel.platform, "release", lambda: "7.3")
     return tmp_path
 
 
@@ -39,36 +39,36 @@ def test_the_command_line_decides(told: Path, cmdline: str, expected: bool | Non
     """Its last word counts, read as kstrtobool() reads it."""
     (told / "proc" / "cmdline").write_text(f"quiet {cmdline}\n")
 
-    assert running_kernel.init_on("alloc") == expected
+    assert host_kernel.init_on("alloc") == expected
 
 
 def test_then_the_configuration(told: Path) -> None:
     """/proc/config.gz, or the file in /boot: what is not set there is off."""
     (told / "boot" / "config-7.3").write_text("CONFIG_INIT_ON_FREE_DEFAULT_ON=y\n")
 
-    assert (running_kernel.init_on("alloc"), running_kernel.init_on("free")) == (False, True)
+    assert (host_kernel.init_on("alloc"), host_kernel.init_on("free")) == (False, True)
 
     config = b"CONFIG_INIT_ON_ALLOC_DEFAULT_ON=y\n# CONFIG_INIT_ON_FREE_DEFAULT_ON is not set\n"
     (told / "proc" / "config.gz").write_bytes(gzip.compress(config))
 
-    assert (running_kernel.init_on("alloc"), running_kernel.init_on("free")) == (True, False)
+    assert (host_kernel.init_on("alloc"), host_kernel.init_on("free")) == (True, False)
 
 
 def test_then_the_kernel_log(told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was said at boot, where it is still there; else it is not known."""
-    assert running_kernel.init_on("alloc") is None
+    assert host_kernel.init_on("alloc") is None
 
     line = "[0.1] mem auto-init: stack:all(zero), heap alloc:on, heap free:off"
-    monkeypatch.setattr(running_kernel, "_DMESG", ("echo", line))
+    monkeypatch.setattr(host_kernel, "_DMESG", ("echo", line))
 
-    assert (running_kernel.init_on("alloc"), running_kernel.init_on("free")) == (True, False)
+    assert (host_kernel.init_on("alloc"), host_kernel.init_on("free")) == (True, False)
 
-    monkeypatch.setattr(running_kernel, "_DMESG", ("no-such-program",))
+    monkeypatch.setattr(host_kernel, "_DMESG", ("no-such-program",))
 
-    assert running_kernel.init_on("alloc") is None
+    assert host_kernel.init_on("alloc") is None
 
 
 def test_this_kernel_can_be_asked() -> None:
     """Whatever it says, it is an answer."""
-    assert running_kernel.init_on("free") in {True, False, None}
-    assert Path is running_kernel.Path
+    assert host_kernel.init_on("free") in {True, False, None}
+    assert Path is host_kernel.Path

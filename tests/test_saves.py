@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import saves
+from clearfw.watch import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,24 +37,24 @@ def test_every_kind_of_save_is_noticed(edit: Callable[[Path], None], tmp_path: P
     path, header = tmp_path / "mine.c", tmp_path / "mine.h"
     path.write_text("old")
     header.write_text("old")
-    before = saves.stamp([path, header])
+    before = files.stamp([path, header])
 
     edit(path)
-    saves.wait([path, header], before)
+    files.wait([path, header], before)
 
-    gone = saves.stamp([path, header])
+    gone = files.stamp([path, header])
     assert gone != before
     path.write_text("newest")
-    saves.wait([path, header], gone)
+    files.wait([path, header], gone)
 
 
 def test_nothing_is_noticed_where_nothing_is_saved(tmp_path: Path) -> None:
     """It goes on waiting."""
     path = tmp_path / "mine.c"
     path.write_text("old")
-    waiting = threading.Thread(target=saves.wait, args=([path], saves.stamp([path])), daemon=True)
+    waiting = threading.Thread(target=files.wait, args=([path], files.stamp([path])), daemon=True)
     waiting.start()
-    waiting.join(3 * saves._POLL_S)
+    waiting.join(3 * files._POLL_S)
     was_waiting = waiting.is_alive()
     path.write_text("newer")
     waiting.join(30)
@@ -67,7 +67,7 @@ def test_a_file_is_not_taken_half_saved(tmp_path: Path, monkeypatch: pytest.Monk
     """It must have stayed as it is from one look to the next."""
     path = tmp_path / "mine.c"
     path.write_text("old")
-    before = saves.stamp([path])
+    before = files.stamp([path])
     parts = iter(["", "one", "one two"])
     looks = 0
 
@@ -77,9 +77,9 @@ def test_a_file_is_not_taken_half_saved(tmp_path: Path, monkeypatch: pytest.Monk
         if part := next(parts, None):
             path.write_text(part)
 
-    monkeypatch.setattr(saves.time, "sleep", save_on)
+    monkeypatch.setattr(files.time, "sleep", save_on)
     path.write_text("")
-    saves.wait([path], before)
+    files.wait([path], before)
 
     assert looks == 4
     assert path.read_text() == "one two"

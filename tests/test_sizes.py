@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import registry, sizes, unit
-from clearfw.architectures import ARCHITECTURES
+from clearfw import registry
 from clearfw.errors import CompileError, ConfigError, MissingToolError, StrategyError
+from clearfw.size import code_size, model_unit
 from clearfw.strategies import NativeStrategy, parse_stack
+from clearfw.toolchain.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clearfw.architectures import Architecture
-    from clearfw.sizes import Size
+    from clearfw.size.code_size import Size
     from clearfw.strategies import Strategy
+    from clearfw.toolchain.architectures import Architecture
 
 # As CONFIG_HIGHMEM and KASAN of the arm allmodconfig whose growth the review was about.
-ALLMODCONFIG = sizes.parse_config("highmem,kasan=generic")
+ALLMODCONFIG = code_size.parse_config("highmem,kasan=generic")
 
 
 @pytest.fixture(params=ARCHITECTURES.values(), ids=list(ARCHITECTURES))
@@ -40,7 +41,7 @@ def stack(text: str) -> tuple[Strategy, ...]:
 
 def of(text: str, architecture: Architecture, against: str = "per_page") -> Size:
     """Return the size of a stack on an architecture, with HIGHMEM where it is to be had, and KASAN."""
-    return sizes.size(stack(text), stack(against), architecture, ALLMODCONFIG)
+    return code_size.size(stack(text), stack(against), architecture, ALLMODCONFIG)
 
 
 def test_inline_grows_every_caller_and_out_of_line_next_to_none(architecture: Architecture) -> None:
@@ -77,7 +78,7 @@ def test_a_vmalloc_strategy_is_measured_at_its_one_caller(architecture: Architec
 def test_more_callers_cost_more(architecture: Architecture) -> None:
     """Twice the callers, twice the copies; a call each is less than a copy each."""
     few, many = (
-        sizes.size(stack("batched"), stack("per_page"), architecture, ALLMODCONFIG, sites).way("inline")
+        code_size.size(stack("batched"), stack("per_page"), architecture, ALLMODCONFIG, sites).way("inline")
         for sites in (2, 12)
     )
 
@@ -99,16 +100,16 @@ def test_every_shipped_strategy_has_a_size(architecture: Architecture) -> None:
     """None uses a word that the model lacks, with or without the KASAN mode that changes most there."""
     for strategy in registry.default().strategies.values():
         if isinstance(strategy, NativeStrategy):
-            old, new = sizes.units([strategy], [strategy], 1)
+            old, new = code_size.units([strategy], [strategy], 1)
             for kasan in {architecture.kasans[0], architecture.kasans[-1]}:
-                config = sizes.parse_config(f"kasan={kasan}")
-                assert unit.compile_unit(new, "inline", architecture, config)
+                config = code_size.parse_config(f"kasan={kasan}")
+                assert model_unit.compile_unit(new, "inline", architecture, config)
             assert old == new
 
 
 def test_the_disassembly_is_of_the_function_that_clears(architecture: Architecture) -> None:
     """Whatever the architecture calls its instructions, they are those of the function out of line."""
-    text = sizes.disassembly(stack("per_page"), stack("per_page"), architecture, ALLMODCONFIG)
+    text = code_size.disassembly(stack("per_page"), stack("per_page"), architecture, ALLMODCONFIG)
 
     assert "<kernel_init_pages>:" in text
     assert "post_alloc_hook>:" not in text
@@ -123,17 +124,17 @@ def test_what_does_not_compile_there_is_told_in_its_compilers_words(
     )
 
     with pytest.raises(CompileError, match=r"broken\.c does not compile:(?s:.*)nosuch"):
-        sizes.size([broken], stack("per_page"), architecture, ALLMODCONFIG)
+        code_size.size([broken], stack("per_page"), architecture, ALLMODCONFIG)
 
 
 def test_two_without_an_init_point_in_common_are_not_compared() -> None:
     """A vmalloc strategy against per_page would be compared with nothing."""
     with pytest.raises(StrategyError, match="size of vmalloc_runs against per_page asked for"):
-        sizes.units(stack("vmalloc_runs"), stack("per_page"), 6)
+        code_size.units(stack("vmalloc_runs"), stack("per_page"), 6)
 
 
 @pytest.mark.parametrize("text", ["memory=1G", "init_on_alloc=1", "foo"])
 def test_a_configuration_that_changes_no_code_is_refused(text: str) -> None:
     """Only what a strategy is compiled with can make a difference."""
     with pytest.raises(ConfigError, match=f"--config {text} asked for, it changes no code"):
-        sizes.parse_config(text)
+        code_size.parse_config(text)

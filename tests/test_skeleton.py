@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import conformance, skeleton
+from clearfw.checks import conformance
 from clearfw.errors import PackageError
+from clearfw.scaffold import package
 
 if TYPE_CHECKING:
     from commands import Command
@@ -115,7 +116,7 @@ def test_its_benchmarks_run(scripts: Path, project: Path) -> None:
 def test_it_is_linted_formatted_and_typed(tmp_path: Path, name: str) -> None:
     """By the tools that its CI file runs, however long its name."""
     project = tmp_path / f"clearfw-{name}"
-    skeleton.write(skeleton.names(name, ()), project)
+    package.write(package.names(name, ()), project)
 
     run(SCRIPTS / "ruff", "check", "--no-cache", cwd=project)
     run(SCRIPTS / "ruff", "format", "--check", "--no-cache", cwd=project)
@@ -124,20 +125,20 @@ def test_it_is_linted_formatted_and_typed(tmp_path: Path, name: str) -> None:
 
 def test_no_placeholder_is_left(tmp_path: Path) -> None:
     """Neither in a path nor in a file, but for what GitHub fills in."""
-    for path, text in skeleton.files(skeleton.names("mine", ())).items():
+    for path, text in package.files(package.names("mine", ())).items():
         assert "$" not in text.replace("${{ matrix.python }}", "")
         assert str(path) == str(path).replace("PACKAGE", "").replace("STRATEGY", "")
 
 
 def test_a_name_becomes_the_names_of_all_parts() -> None:
     """As pip, Python and clearfw want them; "clearfw-" may stand before it."""
-    found = skeleton.names("clearfw-two-pass", ())
+    found = package.names("clearfw-two-pass", ())
 
-    assert found == skeleton.names("two_pass", ())
+    assert found == package.names("two_pass", ())
     assert (found.distribution, found.package) == ("clearfw-two-pass", "clearfw_two_pass")
     assert found.strategies == ("two_pass", "two_pass_prototype")
 
-    project = tomllib.loads(skeleton.files(found)[Path("pyproject.toml")])["project"]
+    project = tomllib.loads(package.files(found)[Path("pyproject.toml")])["project"]
     assert project["name"] == "clearfw-two-pass"
     assert project["entry-points"] == {"clearfw": {"two_pass": "clearfw_two_pass"}}
 
@@ -148,27 +149,27 @@ def test_a_name_becomes_the_names_of_all_parts() -> None:
 def test_what_can_be_no_name_is_refused(name: str) -> None:
     """Whatever pip, Python or a stack would choke on."""
     with pytest.raises(PackageError, match="cannot name a package: begin with a letter"):
-        skeleton.names(name, ())
+        package.names(name, ())
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
     """By a strategy, by a prototype's strategy, or by a package."""
     with pytest.raises(PackageError, match="'batched' is installed already: choose another name"):
-        skeleton.names("batched", ["batched"])
+        package.names("batched", ["batched"])
     with pytest.raises(PackageError, match="'mine_prototype' is installed already"):
-        skeleton.names("mine", ["mine_prototype"])
+        package.names("mine", ["mine_prototype"])
     with pytest.raises(PackageError, match="a package clearfw_plugins is installed already"):
-        skeleton.names("plugins", ())
+        package.names("plugins", ())
 
 
 def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
     """Not even an empty directory; and a directory that cannot be made is told."""
-    names = skeleton.names("mine", ())
+    names = package.names("mine", ())
 
     with pytest.raises(PackageError, match="exists already: remove it, or choose another name"):
-        skeleton.write(names, tmp_path)
+        package.write(names, tmp_path)
     with pytest.raises(PackageError, match=r"cannot be made \(No such file or directory\): go to a"):
-        skeleton.write(names, tmp_path / "no" / "such")
+        package.write(names, tmp_path / "no" / "such")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,7 +185,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "write_text", fail_late)
 
     with pytest.raises(OSError, match="No space left"):
-        skeleton.write(skeleton.names("mine", ()), tmp_path / "clearfw-mine")
+        package.write(package.names("mine", ()), tmp_path / "clearfw-mine")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from clearfw import registry
 from clearfw.errors import CompileError, ConfigError, PluginError, StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from clearfw._core import HugetlbPool
 from clearfw.errors import OutOfMemoryError, UnclaimedError
 from clearfw.gfp import Gfp
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearfw import statistics
+from clearfw.bench import statistics
 
 TIMES = st.lists(st.floats(min_value=1e-3, max_value=1e3), min_size=1, max_size=40).map(np.array)
 

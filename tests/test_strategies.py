@@ -13,10 +13,9 @@ import pluggy
 import pytest
 
 from clearfw import hookspecs
-from clearfw.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 from clearfw.config import Config, Kasan
 from clearfw.errors import StrategyError, UnknownStrategyError
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.registry import load
 from clearfw.strategies import (
     NativePlugin,
@@ -29,6 +28,7 @@ from clearfw.strategies import (
     import_file,
     parse_stack,
 )
+from clearfw.toolchain.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 
 SHIPPED = Path(clearfw_plugins.__file__).parent
 

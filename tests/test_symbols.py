@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import compiler, symbols
 from clearfw.errors import MissingExtraError, SymbolsError
+from clearfw.size import symbols
+from clearfw.toolchain import compiler
 
 if TYPE_CHECKING:
     from pathlib import Path

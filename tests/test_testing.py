@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import conformance, registry
+from clearfw import registry
+from clearfw.checks import conformance
 from clearfw.errors import StrategyError, UnknownStrategyError
 from clearfw.testing import StrategyConformance, resolve
 

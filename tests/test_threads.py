@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

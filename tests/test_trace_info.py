@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tracefiles import ALLOC, BATCHED, ENDING, FREE, ORIGIN, Row, events, some_events, without, write
 
-from clearfw import trace_info, trace_plot, trace_report
 from clearfw.errors import MissingExtraError
 from clearfw.gfp import Gfp
-from clearfw.trace_info import OrderCount, TraceInfo, examine
-from clearfw.traces import NO_PFN, Ending, Events, Origin, Trace, read
+from clearfw.reports import plots
+from clearfw.reports.tables import trace as trace_report
+from clearfw.results import info as results_info
+from clearfw.traces.file import NO_PFN, Ending, Events, Origin, Trace, read
+from clearfw.traces.info import OrderCount, TraceInfo, examine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +121,7 @@ def test_figures_equal_a_count_event_by_event(
 def test_a_trace_without_events_has_figures(tmp_path: Path) -> None:
     """Nothing is divided by nothing, in the text and in the picture either."""
     figures = examined(tmp_path / "t.trace")
-    trace_plot.save(figures, tmp_path / "t.svg")
+    plots.save(figures, tmp_path / "t.svg")
 
     assert (figures.events, figures.seconds, figures.events_per_second, figures.orders) == (0, None, None, ())
     assert "0 events" in shown(figures)
@@ -199,7 +201,7 @@ def test_text_of_a_stranger_does_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_the_json_is_plain_and_whole(trace: Trace) -> None:
     """It is JSON without NaN, flags by their names, and with all that the figures hold."""
-    document = json.loads(json.dumps(trace_info.to_json(examine(trace)), allow_nan=False))
+    document = json.loads(json.dumps(results_info.to_json(examine(trace)), allow_nan=False))
 
     assert document["schema"] == "clearfw.info/1"
     assert document["orders"][1] == {"order": 3, "allocs": 1, "frees": 1, "cleared": 1, "cleared_pages": 8}
@@ -210,7 +212,7 @@ def test_the_json_is_plain_and_whole(trace: Trace) -> None:
 
 def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
     """As SVG, whose text can be read: pages cleared by order, and live pages over time."""
-    trace_plot.save(examine(trace), tmp_path / "t.svg")
+    plots.save(examine(trace), tmp_path / "t.svg")
     words = [text.strip() for text in ET.parse(tmp_path / "t.svg").getroot().itertext() if text.strip()]  # noqa: S314
 
     for said in (
@@ -226,7 +228,7 @@ def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
 
 def test_a_picture_in_png_is_one(trace: Trace, tmp_path: Path) -> None:
     """By the ending of the name."""
-    trace_plot.save(examine(trace), tmp_path / "t.png")
+    plots.save(examine(trace), tmp_path / "t.png")
 
     assert (tmp_path / "t.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
@@ -236,7 +238,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch: pytest.Mo
     without(monkeypatch, "matplotlib")
 
     with pytest.raises(MissingExtraError, match=r"pictures need matplotlib, .*'clearfw\[reports\]'"):
-        trace_plot.matplotlib()
+        plots.matplotlib()
 
 
 def test_time_stamps_at_the_ends_of_their_range(tmp_path: Path) -> None:
@@ -244,6 +246,6 @@ def test_time_stamps_at_the_ends_of_their_range(tmp_path: Path) -> None:
     made = events((ALLOC, 0, 0), (ALLOC, 1, 0))
     made.ts[:] = np.array([0, 2**64 - 1], np.uint64)
     figures = examined(tmp_path / "t.trace", made)
-    trace_plot.save(figures, tmp_path / "t.png")
+    plots.save(figures, tmp_path / "t.png")
 
     assert figures.seconds == pytest.approx(2**64 / 1e9)

@@ -28,7 +28,7 @@ from trace_texts import (
 
 from clearfw import _core
 from clearfw.gfp import Gfp
-from clearfw.traces import NO_PFN, Events, Kind
+from clearfw.traces.file import NO_PFN, Events, Kind
 
 NAMES = {"alloc": Kind.ALLOC, "free": Kind.FREE, "free_batched": Kind.FREE_BATCHED}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trace_texts import ALLOC, ALLOCATED, COUNTS, FLAGS, FREE, FREED, HEAD, all_accounted, parse, real
 
 from clearfw import _core
-from clearfw.traces import Events
+from clearfw.traces.file import Events
 
 # As csrc/trace/trace_text.h has them.
 LONGEST = 16384

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from tracing import INSTANCES, TRACEFS, left_behind, needs_tracing
 
-from clearfw import tracefs, traces
 from clearfw.errors import TracingError
-from clearfw.ftrace import Decoder, Lane
 from clearfw.gfp import Gfp
-from clearfw.held import Held
-from clearfw.tracefs import Instance
-from clearfw.traces import Kind, TraceWriter
+from clearfw.record import tracefs
+from clearfw.record.command import Command
+from clearfw.record.tracefs import Instance
+from clearfw.traces import file
+from clearfw.traces.file import Kind, TraceWriter
+from clearfw.traces.ring_buffer import Decoder, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def text_events(text: str) -> list[tuple[int, ...]]:
 
 def raw_events(path: Path) -> Iterator[tuple[int, ...]]:
     """Yield the same of a trace; the kernel's text rounds time."""
-    for batch in traces.read(path).batches:
+    for batch in file.read(path).batches:
         yield from zip(
             ((batch.ts + 500) // 1000).tolist(),
             batch.cpu.tolist(),
@@ -74,11 +75,11 @@ def raw_events(path: Path) -> Iterator[tuple[int, ...]]:
 
 def run_in(instance: Instance, *command: str) -> None:
     """Record a command into an instance's buffers."""
-    with Held.start(command) as held:
-        instance.only(held.pid)
+    with Command.prepare(command) as waiting:
+        instance.only(waiting.pid)
         instance.turn(on=True)
-        held.let_go()
-        while not held.is_over():
+        waiting.start()
+        while not waiting.is_over():
             pass
     instance.turn(on=False)
 
@@ -92,7 +93,7 @@ def test_what_is_decoded_is_what_the_kernel_prints(tmp_path: Path) -> None:
         run_in(instance, "/bin/sh", "-c", "ls / >/dev/null; :")
         text = instance.read("trace")
         decoder = Decoder(instance.header_page(), instance.formats)
-        with TraceWriter(output, traces.Origin(source="test", lanes="cpu")) as writer:
+        with TraceWriter(output, file.Origin(source="test", lanes="cpu")) as writer:
             for cpu in range(os.cpu_count() or 1):
                 fd = instance.open_raw(cpu)
                 lane = Lane(cpu)

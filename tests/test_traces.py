@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tracefiles import ENDING, ORIGIN, same, some_events, without, write
 
-from clearfw import host, traces
+from clearfw import host
 from clearfw.errors import MissingExtraError, TraceError
-from clearfw.traces import BATCH, COLUMNS, NO_PFN, Events, Kind, Trace, TraceWriter, read
+from clearfw.traces import file
+from clearfw.traces.file import BATCH, COLUMNS, NO_PFN, Events, Kind, Trace, TraceWriter, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def as_arrow(path: Path, metadata: dict[bytes, bytes] | None, columns: dict[str,
 
 def about(**changes: object) -> dict[bytes, bytes]:
     """Return the metadata of a schema, changed; "-" takes a key away."""
-    facts = {"schema": traces.SCHEMA, **attrs.asdict(ORIGIN), **changes}
+    facts = {"schema": file.SCHEMA, **attrs.asdict(ORIGIN), **changes}
     return {b"clearfw": json.dumps({key: value for key, value in facts.items() if value != "-"}).encode()}
 
 

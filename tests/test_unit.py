@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import registry, unit
+from clearfw import registry
 from clearfw.errors import StrategyError
+from clearfw.size import model_unit
 from clearfw.strategies import NativeStrategy, parse_stack
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 PAGES = frozenset({"alloc", "free"})
 
 
-def members(stack: str) -> tuple[unit.Member, ...]:
+def members(stack: str) -> tuple[model_unit.Member, ...]:
     """Return the members of a stack of installed strategies."""
-    return tuple(unit.member(one) for one in parse_stack(stack, registry.default().strategies))
+    return tuple(model_unit.member(one) for one in parse_stack(stack, registry.default().strategies))
 
 
 def test_one_function_keeps_its_name_and_stands_as_the_way_says() -> None:
     """kernel_init_pages() is declared before its file, as inline, not inline, or neither."""
-    one = unit.Unit(members("per_page"), PAGES)
+    one = model_unit.Unit(members("per_page"), PAGES)
 
     assert one.functions() == {"kernel_init_pages"}
     assert "static inline void kernel_init_pages(struct page *p, int n);" in one.source("inline")
@@ -34,7 +35,7 @@ def test_one_function_keeps_its_name_and_stands_as_the_way_says() -> None:
 
 def test_a_stack_is_one_function() -> None:
     """As the kernel's merged helper: the members are part of it, whose place is what the way is about."""
-    one = unit.Unit(members("batched+highmem_fallback"), PAGES)
+    one = model_unit.Unit(members("batched+highmem_fallback"), PAGES)
     source = one.source("out of line")
 
     assert one.functions() == {"clear_highpages_kasan_tagged"}
@@ -45,7 +46,7 @@ def test_a_stack_is_one_function() -> None:
 
 def test_functions_of_one_name_do_not_collide() -> None:
     """Both files have an init_pages(): the later one is renamed while it is included."""
-    source = unit.Unit(members("batched+highmem_fallback"), PAGES).source("inline")
+    source = model_unit.Unit(members("batched+highmem_fallback"), PAGES).source("inline")
 
     assert source.index("#define init_pages highmem_fallback_init_pages") < source.index("highmem_fallback.c")
     assert source.index("highmem_fallback.c") < source.index("#undef init_pages")
@@ -53,7 +54,7 @@ def test_functions_of_one_name_do_not_collide() -> None:
 
 def test_nobody_is_asked_after_one_who_always_claims() -> None:
     """per_page claims whatever it is given: what stands behind it is not in the unit."""
-    one = unit.Unit(members("per_page+batched"), PAGES)
+    one = model_unit.Unit(members("per_page+batched"), PAGES)
 
     assert [function for _, function, _ in one.chain("alloc")] == ["kernel_init_pages"]
     assert "batched.c" not in one.source("inline")
@@ -63,12 +64,12 @@ def test_a_function_alone_at_one_point_and_in_a_stack_at_another(
     c_strategy: Callable[..., NativeStrategy],
 ) -> None:
     """It is part of the stack's function at one, and so of one of its own at the other."""
-    on_free = unit.member(
+    on_free = model_unit.member(
         c_strategy(
             "on_free", "static bool p(struct page *page, int n) { return false; }", ".init_on_free = p"
         )
     )
-    source = unit.Unit((on_free, *members("per_page")), PAGES).source("out of line")
+    source = model_unit.Unit((on_free, *members("per_page")), PAGES).source("out of line")
 
     assert "static noinline void kernel_init_pages" not in source
     assert "static noinline void clear_on_alloc(struct page *p, int n) { kernel_init_pages(p, n); }" in source
@@ -77,7 +78,7 @@ def test_a_function_alone_at_one_point_and_in_a_stack_at_another(
 
 def test_the_callers_are_the_kernels_own_then_numbered() -> None:
     """Six are named after mm/page_alloc.c's, and more are alloc and free in turn."""
-    names = [name for name, _ in unit.Unit(members("per_page"), PAGES, 8).callers()]
+    names = [name for name, _ in model_unit.Unit(members("per_page"), PAGES, 8).callers()]
 
     assert set(names[:6]) == {
         "post_alloc_hook",
@@ -88,12 +89,12 @@ def test_the_callers_are_the_kernels_own_then_numbered() -> None:
         "__free_pages_ok",
     }
     assert names[6:] == ["alloc_site_7", "free_site_8"]
-    assert len(list(unit.Unit(members("per_page"), PAGES, 2).callers())) == 2
+    assert len(list(model_unit.Unit(members("per_page"), PAGES, 2).callers())) == 2
 
 
 def test_a_vmalloc_strategy_has_its_own_caller() -> None:
     """init_vmalloc_pages() is called from one place, and no page is."""
-    one = unit.Unit(members("vmalloc_runs"), frozenset({"vmalloc"}))
+    one = model_unit.Unit(members("vmalloc_runs"), frozenset({"vmalloc"}))
 
     assert list(one.callers()) == [("__kasan_unpoison_vmalloc", "VMALLOC")]
 
@@ -106,4 +107,4 @@ def test_what_names_no_function_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         StrategyError, match=r"empty\.c names no function: end it with CLEARFW_STRATEGY\(empty"
     ):
-        unit.member(NativeStrategy("empty", source, ""))
+        model_unit.member(NativeStrategy("empty", source, ""))

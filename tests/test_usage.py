@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clearfw import usage
-from clearfw.usage import Group
+from clearfw.record import cpu_time
+from clearfw.record.cpu_time import Group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,16 +92,16 @@ def test_rusage_is_taken_as_it_is() -> None:
     """wait4()'s own seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
 
-    assert usage.of_rusage(used) == usage.Usage(used.ru_utime, used.ru_stime, "rusage")
+    assert cpu_time.of_rusage(used) == cpu_time.Usage(used.ru_utime, used.ru_stime, "rusage")
 
 
 def test_the_system_counts_everyone() -> None:
     """All processors' time grows by at least what this process uses."""
-    before = usage.of_system()
+    before = cpu_time.of_system()
     start = time.process_time()
     while time.process_time() < start + 0.1:
         pass
-    after = usage.of_system()
+    after = cpu_time.of_system()
 
     assert after.source == "/proc/stat"
     assert after.user_s + after.system_s - before.user_s - before.system_s > 0.05
@@ -109,7 +109,7 @@ def test_the_system_counts_everyone() -> None:
 
 def test_our_own_cgroup_is_found() -> None:
     """Where it is found, this process is in it."""
-    path = usage.own_cgroup()
+    path = cpu_time.own_cgroup()
     if path is None:
         pytest.skip("no version 2 cgroup here")
 

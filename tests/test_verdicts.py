@@ -6,10 +6,12 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from clearfw import conformance, verdicts
-from clearfw.conformance import FAIL, NOT_ASKED, PASS, Answer
-from clearfw.review import Evidence
-from clearfw.verdicts import Verdict
+from clearfw.checks import answers as verdicts
+from clearfw.checks import conformance
+from clearfw.checks.answers import FAIL, NOT_ASKED, PASS, Answer, Verdict
+from clearfw.checks.subject import Evidence
+from clearfw.reports.tables import check as tables_check
+from clearfw.results import check as results_check
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "checks.md"
 CHECKS = list(conformance.checks().values())
@@ -37,7 +39,7 @@ def printed(verdict: Verdict) -> str:
     """Return the table as a wide terminal has it."""
     console = Console(width=200, file=io.StringIO())
     with console.capture() as captured:
-        console.print(verdicts.table(verdict))
+        console.print(tables_check.table(verdict))
     return captured.get()
 
 
@@ -82,20 +84,20 @@ def test_what_was_not_asked_is_named_and_not_counted() -> None:
     verdict = Verdict("mine.c", "mine", answers(PASS, NOT_ASKED))
 
     assert f"it does not serve: {CHECKS[1].name}" in printed(verdict)
-    assert verdicts.summary([verdict]) == "1 strategy, 1 check asked: all passed"
+    assert tables_check.summary([verdict]) == "1 strategy, 1 check asked: all passed"
 
 
 def test_the_summary_names_who_was_found_wanting() -> None:
     """The last line alone tells what to look at."""
     good, bad = Verdict("a", "good", answers(PASS)), Verdict("b", "bad", answers(PASS, FAIL))
 
-    assert verdicts.summary([good, bad]).endswith("bad found wanting")
+    assert tables_check.summary([good, bad]).endswith("bad found wanting")
     assert (good.passed, bad.passed) == (True, False)
 
 
 def test_json_has_the_schema_of_the_contract() -> None:
     """results: strategy, passed, checks of name, passed and evidence."""
-    document = verdicts.to_json([Verdict("mine.c", "mine", answers(FAIL, PASS))])
+    document = results_check.to_json([Verdict("mine.c", "mine", answers(FAIL, PASS))])
     (result,) = document["results"]
     failed, passed = result["checks"]
 

@@ -19,8 +19,8 @@ from clearfw.errors import (
     UnclaimedError,
     VmallocError,
 )
-from clearfw.hookspecs import hookimpl
 from clearfw.machine import Machine
+from clearfw.markers import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearfw import _core, registry, workloads
+from clearfw import _core, registry
 from clearfw.errors import ConfigError, OutOfMemoryError
 from clearfw.machine import Machine
 from clearfw.strategies import from_file
-from clearfw.workloads import ChunkBench, Churn, Hugetlb, Options, Orders, Vmalloc
+from clearfw.workloads import blocks, churn, protocol
+from clearfw.workloads.blocks import ChunkBench, Hugetlb, Orders
+from clearfw.workloads.churn import Churn
+from clearfw.workloads.protocol import Options
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from clearfw.strategies import NativeStrategy
-    from clearfw.workloads import Bench, Workload
+    from clearfw.workloads.protocol import Bench, Workload
 
     Opened = Callable[..., tuple[Machine, Bench]]
 
@@ -103,7 +107,7 @@ def test_the_init_point_is_asked_once_a_block(opened: Opened) -> None:
         machine.reset_counters()
         (timing,) = bench.run(9, 0).values()
 
-        assert machine.counters.inits == timing.nbytes // workloads.HUGE_NBYTES
+        assert machine.counters.inits == timing.nbytes // blocks.HUGE_NBYTES
         assert machine.counters.cleared_pages == timing.nbytes // 4096
 
 
@@ -198,7 +202,7 @@ def replayed(ops: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> tuple[int, dic
 @given(st.integers(1 << 10, 1 << 13), st.integers(0, 200), st.integers(0, 99))
 def test_a_churn_never_holds_too_much_and_frees_it_all(npages: int, nops: int, seed: int) -> None:
     """Each free is of a slot in use, with its order; slots stay within what was said."""
-    ops, slots = workloads.churn_ops(npages, nops, seed)
+    ops, slots = churn.churn_ops(npages, nops, seed)
     most, left = replayed(ops)
 
     assert (left, len(ops)) == ({}, 2 * nops)
@@ -208,7 +212,7 @@ def test_a_churn_never_holds_too_much_and_frees_it_all(npages: int, nops: int, s
 
 def test_a_churn_repeats_with_its_seed() -> None:
     """And is another with another."""
-    first, again, other = (workloads.churn_ops(4096, 500, seed)[0].tolist() for seed in (1, 1, 2))
+    first, again, other = (churn.churn_ops(4096, 500, seed)[0].tolist() for seed in (1, 1, 2))
 
     assert first == again
     assert first != other
@@ -216,8 +220,8 @@ def test_a_churn_repeats_with_its_seed() -> None:
 
 def test_the_mix_is_a_distribution() -> None:
     """Of every order there is."""
-    assert sum(workloads.CHURN_MIX.values()) == pytest.approx(1)
-    assert sorted(workloads.CHURN_MIX) == list(range(_core.MAX_ORDER + 1))
+    assert sum(churn.CHURN_MIX.values()) == pytest.approx(1)
+    assert sorted(churn.CHURN_MIX) == list(range(_core.MAX_ORDER + 1))
 
 
 def test_a_churn_counts_one_run_of_the_mix(opened: Opened) -> None:
@@ -265,18 +269,18 @@ def test_an_option_that_a_workload_does_not_heed_is_refused(option: dict[str, ob
     (name,) = option
 
     for workload in (Hugetlb(), Orders()):
-        workloads.check_heeded(workload, options)
+        protocol.check_supported(workload, options)
     for workload in (Churn(), Vmalloc()):
         with pytest.raises(ConfigError, match=f"{name}=.* which workload {workload.name} does not heed"):
-            workloads.check_heeded(workload, options)
+            protocol.check_supported(workload, options)
 
 
-def test_memory_and_seed_are_heeded_by_all() -> None:
+def test_memory_and_seed_are_supported_by_all() -> None:
     """No workload has to say so."""
     options = Options(memory=SMALL, highmem=SMALL // 2, page_size=16384, backing="base", seed=3)
 
     for workload in SHIPPED:
-        workloads.check_heeded(workload, options)
+        protocol.check_supported(workload, options)
 
 
 def test_the_shipped_workloads_come_with_a_plugin() -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 
 from clearfw import _core
-from clearfw.traces import COLUMNS, Events, Kind
+from clearfw.traces.file import COLUMNS, Events, Kind
 
 DATA = Path(__file__).parent / "data"
 

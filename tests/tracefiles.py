@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from clearfw.gfp import Gfp
-from clearfw.traces import COLUMNS, NO_PFN, Ending, Events, Kind, Origin, TraceWriter
+from clearfw.traces.file import COLUMNS, NO_PFN, Ending, Events, Kind, Origin, TraceWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

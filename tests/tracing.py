@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clearfw import tracefs
+from clearfw.record import tracefs
 
 TRACEFS = Path("/sys/kernel/tracing")
 INSTANCES = TRACEFS / "instances"

@@ -12,7 +12,7 @@ cdef class CoreMachine:
     cdef public str stack_name
     cdef object __weakref__
 
-    def __cinit__(self):
+    def __cinit__(self, *arguments, **named):
         self.callbacks = [None, None, None]
         self.failures = {}
         self.stack_name = ""
@@ -39,8 +39,8 @@ cdef class CoreMachine:
             raise _no_memory_for("this thread's page lists")
         raise _core_error(&cpu.error, self.stack_name)
 
-    def _boot(self, config):
-        """Create the C machine from a clearfw.config.Config."""
+    def __init__(self, config):
+        """Boot from a clearfw.config.Config."""
         cdef clearfw_config c
         cdef clearfw_error error
         c_memset(&c, 0, sizeof(c))
@@ -66,7 +66,7 @@ cdef class CoreMachine:
         if self.c == NULL:
             raise _core_error(&error, "")
 
-    def _destroy(self):
+    def close(self):
         """Release every mapping. Raises PagesInUseError while a view of its memory lives."""
         cdef c_cpu *cpu
         if self.c == NULL:

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clearfw.cli import names
-from clearfw.cli.measuring import (
-    about,
-    chosen_primitives,
-    measured,
-    measuring_options,
-    pin,
-    save,
-    stacks,
-    survivors,
-    tell_failed,
-)
+from clearfw.cli.measuring import measured, measuring_options, pin, save, tell_failed
 from clearfw.cli.options import (
     INTERRUPTED,
     console_for,
@@ -37,11 +27,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.measurement import Plan
+    from clearfw.bench.plan import Plan
+    from clearfw.bench.run import SceneRun
     from clearfw.registry import Registry
-    from clearfw.results import SceneRun
     from clearfw.strategies import Strategy
-    from clearfw.workloads import Options, Workload
+    from clearfw.workloads.protocol import Options, Workload
 
 
 @click.command(
@@ -99,13 +89,16 @@ def bench(
     A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
     Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
     """
-    from clearfw import report, results, workloads
+    from clearfw.bench.plan import chosen_primitives
+    from clearfw.bench.run import problems
+    from clearfw.results import bench as results
+    from clearfw.workloads import protocol
 
     registry = load_registry(plugin, plugins_dir)
     tell_failed(registry)
     chosen = _workload(registry, workload)
-    how = workloads.Options(init_on_free=init == "free", **options)
-    workloads.check_heeded(chosen, how)
+    how = protocol.Options(init_on_free=init == "free", **options)
+    protocol.check_supported(chosen, how)
     pinned = pin(cpu, how.threads)
     primitives = chosen_primitives(registry, primitive)
     make = functools.partial(_plan, registry, chosen, how, strategy, primitives, rounds, peers=peers)
@@ -116,23 +109,20 @@ def bench(
     runs: list[SceneRun] = []
     interrupted = _measure(plan, console, runs)
     if json_path or plot:
-        save(results.to_json(runs, *about(registry, plan, pinned)), json_path, plot)
+        save(results.to_json(runs, *results.about(registry, plan, pinned)), json_path, plot)
     if interrupted:
         return INTERRUPTED
-    return 1 if report.problems(runs) or any(run.skipped for run in runs if strategy) else 0
+    return 1 if problems(runs) or any(run.skipped for run in runs if strategy) else 0
 
 
 def _workload(registry: Registry, name: str) -> Workload:
+    from clearfw.workloads import protocol
+
     if name not in registry.workloads:
         known = ", ".join(registry.workloads) or "none"
         msg = f"unknown workload {name!r}{nearest(name, registry.workloads)}: known are {known}"
         raise ConfigError(msg)
-    found = registry.workloads[name]
-    missing = [needed for needed in ("point", "heeds", "scenes", "open") if not hasattr(found, needed)]
-    if missing:
-        msg = f"workload {name} has no {', '.join(missing)}: write it as clearfw.workloads.Workload describes"
-        raise ConfigError(msg)
-    return found
+    return protocol.checked(registry.workloads[name])
 
 
 def _plan(
@@ -146,7 +136,8 @@ def _plan(
     peers: bool,
 ) -> Plan:
     """Return what is to be measured, without the strategies that are broken."""
-    from clearfw.measurement import Plan
+    from clearfw.bench.plan import Plan, stacks
+    from clearfw.bench.preflight import survivors
 
     plan = Plan(
         workload=workload,
@@ -175,20 +166,20 @@ def _watch(
 
 
 def _peers() -> Sequence[Any]:
-    from clearfw import peers
+    from clearfw.bench import peers
 
     return peers.available()
 
 
 def _measure(plan: Plan, console: Console, runs: list[SceneRun]) -> bool:
     """Measure into RUNS, and print, scene by scene; return whether an interrupt ended it, or raise that."""
-    from clearfw import report
+    from clearfw.reports.tables import bench as tables
 
     try:
         for run in measured(plan, console):
             runs.append(run)
-            console.print(report.scene(run))
-            if (headline := report.headline(run)) is not None:
+            console.print(tables.scene(run))
+            if (headline := tables.headline(run)) is not None:
                 console.print(headline)
     except KeyboardInterrupt:
         if not runs:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.architectures import Architecture
+    from clearfw.checks.answers import Verdict
     from clearfw.strategies import Strategy
-    from clearfw.verdicts import Verdict
+    from clearfw.toolchain.architectures import Architecture
 
 
 @click.command(
@@ -73,7 +73,9 @@ def check(
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
     """
-    from clearfw import conformance, verdicts
+    from clearfw.checks import conformance
+    from clearfw.reports.tables import check as tables
+    from clearfw.results import check as results
     from clearfw.strategies import from_name
 
     registry = load_registry(plugin, plugins_dir)
@@ -84,20 +86,21 @@ def check(
     found = []
     for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
         found.append(_ask(console, text, one, asked, timeout, where))
-        console.print(verdicts.table(found[-1]))
-    console.print(verdicts.summary(found))
+        console.print(tables.table(found[-1]))
+    console.print(tables.summary(found))
     if json_path:
-        write_json(json_path, verdicts.to_json(found))
+        write_json(json_path, results.to_json(found))
     return 0 if all(verdict.passed for verdict in found) else 1
 
 
 def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
     """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
-    from clearfw import architectures, runner
+    from clearfw.checks import server
+    from clearfw.toolchain import architectures
 
     if not asked:
         return [None]
-    present, missing = architectures.having(architectures.find(asked.split(",")), runner.prepare)
+    present, missing = architectures.having(architectures.find(asked.split(",")), server.prepare)
     for error in missing.values():
         console.print(f"left out: {error}", style="dim")
     return [None if one.is_native else one for one in present]
@@ -113,8 +116,8 @@ def _ask(
 ) -> Verdict:
     from rich.progress import Progress
 
-    from clearfw import conformance
-    from clearfw.verdicts import Verdict
+    from clearfw.checks import conformance
+    from clearfw.checks.answers import Verdict
 
     answers = []
     with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:

@@ -21,7 +21,8 @@ def diff(old: Path, new: Path, json_path: str | None) -> int:
     They are of one kind, as --json wrote them. Exit status: 0 nothing is worse beyond its interval,
     1 something is, 2 they cannot be compared.
     """
-    from clearfw import comparison, comparison_report
+    from clearfw.reports.tables import diff as comparison_report
+    from clearfw.results import diff as comparison
 
     found = comparison.compare(comparison.load(old), comparison.load(new))
     console_for(json_path).print(comparison_report.diff(found))

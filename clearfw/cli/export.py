@@ -28,7 +28,8 @@ def export(trace: Path, output: str) -> int:
     """
     from rich.progress import Progress
 
-    from clearfw import exports, traces
+    from clearfw.traces import export as exports
+    from clearfw.traces import file as traces
 
     exports.check_format(Path(output))
     given = traces.read(trace)

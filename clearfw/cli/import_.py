@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.text_file import Text
-    from clearfw.trace_text import Import
+    from clearfw.traces.import_text import Import
+    from clearfw.traces.text_input import Text
 
 # Of names that the text is to blame for, however many they are.
 _SHOWN = 8
@@ -90,49 +90,19 @@ def import_(file: str, output: Path, page_size: str, json_path: str | None, **ab
 
 
 def _import(name: str, output: Path, about: dict[str, Any], console: Console) -> Import:
-    from clearfw.text_file import opened
+    from clearfw.traces.import_raw import import_raw
+    from clearfw.traces.text_input import opened
 
     if name != "-" and Path(name).is_dir():
-        return _import_folder(Path(name), output, about)
+        return import_raw(Path(name), output, about)
     with opened(name) as text:
         return _import_text(text, output, about, console)
-
-
-def _import_folder(folder: Path, output: Path, about: dict[str, Any]) -> Import:
-    """Import what per_cpu/cpuN/trace_pipe_raw gave, saved with the format files of that kernel."""
-    import numpy as np
-
-    from clearfw.ftrace import import_folder
-    from clearfw.trace_text import Import
-    from clearfw.traces import NO_PFN, Kind, read
-
-    ending = import_folder(folder, output, about)
-    batches = read(output).batches
-    kinds = sum((np.bincount(batch.kind, minlength=len(Kind)) for batch in batches), np.zeros(len(Kind), int))
-    failed = sum(int((batch.pfn[batch.kind == Kind.ALLOC] == NO_PFN).sum()) for batch in batches)
-    return Import(
-        form="trace_pipe_raw",
-        events={kind.name.lower(): int(kinds[kind]) for kind in Kind},
-        failed=failed,
-        lines={
-            "all": 0,
-            "comments": 0,
-            "other_events": ending.other_events,
-            "losses": 0,
-            "bad": ending.bad_lines,
-        },
-        bad=(),
-        lost=ending.lost,
-        backwards=0,
-        unknown_gfp=ending.unknown_gfp,
-        interrupted=False,
-    )
 
 
 def _import_text(text: Text, output: Path, about: dict[str, Any], console: Console) -> Import:
     from rich.progress import Progress
 
-    from clearfw.trace_text import import_text
+    from clearfw.traces.import_text import import_text
 
     with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
         task = bar.add_task("importing", total=text.nbytes)

@@ -28,18 +28,20 @@ def info(trace: Path, plot: str | None, json_path: str | None) -> int:
 
     Where it is from, its events, orders and flags, the pages that were cleared, and live pages.
     """
-    from clearfw import trace_info, trace_report, traces
+    from clearfw.reports import plots
+    from clearfw.reports.tables import trace as tables
+    from clearfw.results import info as results
+    from clearfw.traces.file import read
+    from clearfw.traces.info import examine
 
     console = console_for(json_path)
     if plot:
-        from clearfw import trace_plot
-
-        trace_plot.matplotlib()
+        plots.matplotlib()
     with console.status(f"reading {trace}"):
-        figures = trace_info.examine(traces.read(trace))
-    console.print(trace_report.info(figures))
+        figures = examine(read(trace))
+    console.print(tables.info(figures))
     if plot:
-        trace_plot.save(figures, Path(plot))
+        plots.trace(figures).save(Path(plot))
     if json_path:
-        write_json(json_path, trace_info.to_json(figures))
+        write_json(json_path, results.to_json(figures))
     return 0

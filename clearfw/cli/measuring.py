@@ -5,25 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import click
 
 from clearfw.cli import names
 from clearfw.cli.options import size, write_json
-from clearfw.errors import ClearfwError, ConfigError
+from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rich.console import Console
 
-    from clearfw.config import Config
-    from clearfw.measurement import Plan
+    from clearfw.bench.plan import Plan
+    from clearfw.bench.run import SceneRun
     from clearfw.registry import Registry
-    from clearfw.results import SceneRun
-    from clearfw.strategies import Strategy
-    from clearfw.workloads import Options, Workload
 
 _OPTIONS = (
     click.option(
@@ -90,77 +86,11 @@ def pin(cpu: int | None, threads: int) -> int | None:
     return pinned
 
 
-def chosen_primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
-    """Return the primitives asked for: each is known, and this CPU has it."""
-    from clearfw import primitives
-
-    wanted = (
-        name if name == "best" else primitives.load(name, registry.primitives)
-        for name in asked or ("kernel", "best")
-    )
-    return list(dict.fromkeys(wanted))
-
-
-def stacks(
-    registry: Registry, workload: Workload, options: Options, named: Sequence[str]
-) -> Iterator[tuple[str, tuple[Strategy, ...]]]:
-    """Yield the rows: the baseline of the workload's init point, then what was named, or all there is."""
-    from clearfw.strategies import parse_stack
-
-    config = workload.scenes(options)[0].config
-    known = registry.strategies
-    baselines = [one for one in known.values() if one.baseline and _serves(one, config, workload.point)]
-    rows: dict[str, tuple[Strategy, ...]] = {one.name: (one,) for one in baselines}
-    for text in named or _everything(registry, config, workload.point):
-        stack = parse_stack(text, known)
-        rows["+".join(one.name for one in stack)] = stack
-    yield from rows.items()
-
-
-def _everything(registry: Registry, config: Config, point: str) -> Iterator[str]:
-    """Yield the strategies in C that serve the init point, and on HIGHMEM the default stack's part of it."""
-    from clearfw.strategies import parse_stack
-
-    serving = [
-        one for one in registry.strategies.values() if not one.interpreted and _serves(one, config, point)
-    ]
-    yield from (one.name for one in serving)
-    if config.config_highmem:
-        default = parse_stack(registry.default_stack(config), registry.strategies)
-        yield "+".join(one.name for one in default if one in serving)
-
-
-def _serves(strategy: Strategy, config: Config, point: str) -> bool:
-    from clearfw.strategies import NativeStrategy
-
-    try:
-        return isinstance(strategy, NativeStrategy) and point in strategy.load(config).points
-    except ClearfwError:
-        return True  # the preflight tells why it cannot
-
-
-def survivors(plan: Plan, named: Sequence[str]) -> Plan:
-    """Return PLAN without the strategies that are broken; where some were named, raise for the first such."""
-    from clearfw import preflight
-    from clearfw.results import Skipped
-
-    sound, left_out = [], list(plan.left_out)
-    for label, stack in plan.stacks:
-        try:
-            preflight.check(plan, label, stack)
-            sound.append((label, stack))
-        except ClearfwError as error:
-            if named:
-                raise
-            left_out.append(Skipped(label, str(error).rstrip(), broken=True))
-    return attrs.evolve(plan, stacks=sound, left_out=left_out)
-
-
 def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
     """Measure PLAN under a progress bar."""
     from rich.progress import Progress, TimeRemainingColumn
 
-    from clearfw.measurement import measure
+    from clearfw.bench.measurement import measure
 
     columns = [*Progress.get_default_columns()[:-1], TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
@@ -172,22 +102,6 @@ def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
         yield from measure(plan, progress)
 
 
-def about(registry: Registry, plan: Plan, pinned: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the environment and the configuration that a result of PLAN carries."""
-    from clearfw import environment
-
-    strategies = {one.name: one for _, stack in plan.stacks for one in stack}
-    config = {
-        "workload": plan.workload.name,
-        "strategies": [label for label, _ in plan.stacks],
-        "primitives": list(plan.primitives),
-        "rounds": plan.rounds,
-        "cpu": pinned,
-        **attrs.asdict(plan.options),
-    }
-    return environment.describe(registry, strategies.values()), config
-
-
 def save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> None:
     """Write what was measured as JSON, and as a picture of its throughput."""
     if json_path:
@@ -197,15 +111,16 @@ def save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> 
 
 
 def _plot(document: dict[str, Any], path: Path) -> None:
-    from clearfw import documents, pictures
+    from clearfw.reports import plots
+    from clearfw.results import document as documents
 
     found = documents.parse(document, "the result").content
     charts = [
-        pictures.Chart(scene.scene, scene.rooflines, rows)
+        plots.Chart(scene.scene, scene.rooflines, rows)
         for scene in found.scenes
         if (rows := found.ranked(scene))
     ]
     if not charts:
         msg = f"--plot {path} asked for, no strategy has a figure: see why above"
         raise ConfigError(msg)
-    pictures.throughput(charts).save(path)
+    plots.throughput(charts).save(path)

@@ -38,7 +38,9 @@ def files(_context: click.Context, _parameter: click.Parameter, incomplete: str)
 
 def workloads(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the workloads."""
-    return _beginning(incomplete, ((name, one.summary) for name, one in _registry().workloads.items()))
+    return _beginning(
+        incomplete, ((name, getattr(one, "summary", "")) for name, one in _registry().workloads.items())
+    )
 
 
 def primitives(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -53,7 +55,7 @@ def primitives(_context: click.Context, _parameter: click.Parameter, incomplete:
 
 def checks(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the checks."""
-    from clearfw import conformance
+    from clearfw.checks import conformance
 
     return _beginning(incomplete, ((name, one.asks) for name, one in conformance.checks().items()))
 
@@ -67,7 +69,7 @@ def architectures(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the architectures that may end a list of them."""
-    from clearfw.architectures import ARCHITECTURES
+    from clearfw.toolchain.architectures import ARCHITECTURES
 
     above, comma, begun = incomplete.rpartition(",")
     return [CompletionItem(f"{above}{comma}{name}") for name in ARCHITECTURES if name.startswith(begun)]

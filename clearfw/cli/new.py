@@ -18,11 +18,11 @@ def new(name: str, json_path: str | None) -> int:
     It is made in the directory clearfw-NAME, with a strategy in C, its prototype in Python, tests,
     benchmarks and a CI file, all of which work; what is left is to change what the strategy does.
     """
-    from clearfw import skeleton
+    from clearfw.scaffold import package
 
-    of = skeleton.names(name, load_registry((), None).strategies)
+    of = package.names(name, load_registry((), None).strategies)
     directory = Path(of.distribution)
-    written = [str(path) for path in skeleton.write(of, directory)]
+    written = [str(path) for path in package.write(of, directory)]
     if json_path != "-":
         click.echo("\n".join(f"{directory}/{path}" for path in written))
         click.echo(

@@ -54,8 +54,8 @@ def examples(*lines: str) -> str:
 
 def picture(text: str) -> Path:
     """Return the path a picture goes to: checked before anything is measured."""
-    from clearfw.documents import check_extra
-    from clearfw.pictures import SUFFIXES
+    from clearfw.reports.plots import SUFFIXES
+    from clearfw.results.document import check_extra
 
     check_extra()
     path = Path(file(text))

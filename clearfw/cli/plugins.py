@@ -26,11 +26,11 @@ def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | 
     """List what is installed."""
     import attrs
 
+    from clearfw.reports.tables import plugins as tables
+
     registry = load_registry(plugin, plugins_dir)
     if json_path != "-":
-        from clearfw import report
-
-        console_for(json_path).print(report.plugins(registry))
+        console_for(json_path).print(tables.plugins(registry))
     if json_path:
         document = {
             "schema": "clearfw.plugins/1",

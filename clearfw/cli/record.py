@@ -17,8 +17,8 @@ from clearfw.config import format_size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clearfw.recording import Plan, Recording
-    from clearfw.traces import Ending
+    from clearfw.record.recorder import Recording, RecordPlan
+    from clearfw.traces.file import Ending
 
 _SMALLEST = 64 << 10
 # Seconds between two looks of the progress line: drawing takes time from the reader.
@@ -76,7 +76,7 @@ def record(
     """
     from rich.console import Console
 
-    from clearfw import recording
+    from clearfw.record import recorder
 
     if json_path == "-":
         msg = "--json - asked for, standard output is the command's: name a file"
@@ -88,7 +88,7 @@ def record(
     if scale and not workload:
         msg = "--scale asked for without --workload, whose it is: add that"
         raise click.UsageError(msg)
-    plan = recording.Plan(run, output, whole_system, buffer >> 10)
+    plan = recorder.RecordPlan(run, output, whole_system, buffer >> 10)
     # Standard output is the command's.
     console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
     done = _record(plan, console)
@@ -105,10 +105,10 @@ def _workload(name: str, scale: int | None) -> tuple[str, ...]:
     return (sys.executable, "-m", "clearfw.graphs", name, *options)
 
 
-def _record(plan: Plan, console: Console) -> Recording:
+def _record(plan: RecordPlan, console: Console) -> Recording:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from clearfw import recording
+    from clearfw.record import recorder
 
     # No thread that draws: its allocations would be recorded with the whole system's.
     columns = (SpinnerColumn(), TextColumn("recording: {task.description}"), TimeElapsedColumn())
@@ -123,10 +123,10 @@ def _record(plan: Plan, console: Console) -> Recording:
                 bar.update(task, description=f"{events:,} events", refresh=True)
                 drawn = time.monotonic()
 
-        return recording.record(plan, progress)
+        return recorder.record(plan, progress)
 
 
-def _tell(console: Console, plan: Plan, done: Recording) -> None:
+def _tell(console: Console, plan: RecordPlan, done: Recording) -> None:
     ending = done.ending
     for name in done.removed:
         console.print(f"removed {name}, the trace instance of a recorder that was killed")
@@ -154,7 +154,7 @@ def _how(exit_status: int) -> str:
     return f"ended with status {exit_status}"
 
 
-def _document(plan: Plan, done: Recording) -> dict[str, Any]:
+def _document(plan: RecordPlan, done: Recording) -> dict[str, Any]:
     return {
         "schema": "clearfw.record/1",
         "trace": str(plan.output),

@@ -9,17 +9,7 @@ import attrs
 import click
 
 from clearfw.cli import names
-from clearfw.cli.measuring import (
-    about,
-    chosen_primitives,
-    measured,
-    measuring_options,
-    pin,
-    save,
-    stacks,
-    survivors,
-    tell_failed,
-)
+from clearfw.cli.measuring import measured, measuring_options, pin, save, tell_failed
 from clearfw.cli.options import (
     INTERRUPTED,
     console_for,
@@ -34,12 +24,12 @@ from clearfw.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clearfw.measurement import Plan
-    from clearfw.prediction import Prediction, Recorded
-    from clearfw.registry import Registry
-    from clearfw.replay import DryRun, Mode, ReplayWorkload
-    from clearfw.results import SceneRun
-    from clearfw.traces import Trace
+    from clearfw.bench.dry_run import DryRun
+    from clearfw.bench.plan import Plan
+    from clearfw.bench.prediction import Outcome
+    from clearfw.bench.run import SceneRun
+    from clearfw.traces.file import Trace
+    from clearfw.workloads.replay import Mode
 
 
 @click.command(
@@ -92,8 +82,14 @@ def replay(
     Exit status: 0 done, 1 found wanting (events were lost, or a strategy misbehaves), 2 cannot,
     130 interrupted.
     """
-    from clearfw import measurement, workloads
-    from clearfw.replay import ReplayWorkload, dry_run, prepare
+    from clearfw.bench import prediction
+    from clearfw.bench.dry_run import dry_run
+    from clearfw.bench.plan import Plan, chosen_primitives, stacks
+    from clearfw.bench.run import problems
+    from clearfw.results import bench
+    from clearfw.results import replay as results
+    from clearfw.workloads import protocol
+    from clearfw.workloads.replay import ReplayWorkload, prepare
 
     registry = load_registry(plugin, plugins_dir)
     tell_failed(registry)
@@ -106,9 +102,9 @@ def replay(
         return 1
     with console.status(f"reading {trace}"):
         workload = ReplayWorkload(prepare(read), mode)
-    how = workloads.Options(**options)
+    how = protocol.Options(**options)
     pinned = pin(cpu, 1)
-    plan = measurement.Plan(
+    plan = Plan(
         workload=workload,
         options=how,
         stacks=list(stacks(registry, workload, how, strategy)),
@@ -118,19 +114,21 @@ def replay(
     plan = _survivors(plan, strategy)
     dry = dry_run(workload.replay, workload.config(how))
     run = next(measured(plan, console))
-    found = _Found(workload, plan, run, dry)
-    found.predict(registry, console)
-    found.show(console)
+    found = prediction.outcome(plan, run, registry, lambda own: next(measured(own, console)))
+    _show(console, plan, run, dry, found)
     if json_path or plot:
-        save(found.document(registry, pinned), json_path, plot)
+        about = bench.about(registry, plan, pinned)
+        save(results.to_json(plan, run, dry, found, about), json_path, plot)
     if run.interrupted:
         return INTERRUPTED
-    return 1 if found.wanting(strategy) else 0
+    return 1 if problems([run]) or (strategy and run.skipped) else 0
 
 
 def _survivors(plan: Plan, named: tuple[str, ...]) -> Plan:
     """Return PLAN without the broken strategies: a mix of all orders tells them, however long the trace."""
-    from clearfw.workloads import Churn, Options
+    from clearfw.bench.preflight import survivors
+    from clearfw.workloads.churn import Churn
+    from clearfw.workloads.protocol import Options
 
     asked = plan.options
     mix = Options(highmem=asked.highmem, kasan=asked.kasan, backing=asked.backing)
@@ -139,12 +137,12 @@ def _survivors(plan: Plan, named: tuple[str, ...]) -> Plan:
 
 
 def _read(path: Path, system_time: float | None) -> Trace:
-    from clearfw import traces
+    from clearfw.traces import file
 
-    trace = traces.read(path)
+    trace = file.read(path)
     if system_time is None:
         return trace
-    return attrs.evolve(trace, ending=attrs.evolve(trace.ending or traces.Ending(), system_s=system_time))
+    return attrs.evolve(trace, ending=attrs.evolve(trace.ending or file.Ending(), system_s=system_time))
 
 
 def _missing(trace: Trace) -> str | None:
@@ -156,103 +154,15 @@ def _missing(trace: Trace) -> str | None:
     return None
 
 
-@attrs.define
-class _Found:
-    """Everything found of a trace."""
-
-    workload: ReplayWorkload
-    plan: Plan
-    run: SceneRun
-    dry: DryRun
-    recorded: Recorded | None = None
-    predictions: list[Prediction] = attrs.field(factory=list)
-    obstacle: str | None = None
-
-    @property
-    def trace(self) -> Trace:
-        """The trace that was replayed."""
-        return self.workload.replay.trace
-
-    def predict(self, registry: Registry, console: Console) -> None:
-        """Predict, or find what is in the way."""
-        from clearfw.prediction import Recorded, obstacle, predict
-
-        self.obstacle = (
-            "it was interrupted" if self.run.interrupted else obstacle(self.trace, self.plan.options.touch)
-        )
-        if self.obstacle or self.trace.ending is None or self.trace.ending.system_s is None:
-            return
-        self.recorded = Recorded(
-            system_s=self.trace.ending.system_s, clears_s=_own_clears(self.plan, registry, console)
-        )
-        self.predictions = predict(self.recorded, self.run.results)
-        if not self.predictions:
-            self.obstacle = (
-                f"the clears alone take {self.recorded.clears_s:.3f} s here, "
-                f"of {self.recorded.system_s:.3f} s recorded: it is another machine's"
-            )
-
-    def show(self, console: Console) -> None:
-        """Print it."""
-        from clearfw import replay_report
-
-        console.print(replay_report.trace_text(self.trace, self.workload.replay.census, self.dry))
-        console.print(replay_report.scene(self.run))
-        if self.recorded and self.predictions:
-            console.print(replay_report.predicted(self.trace, self.recorded, self.predictions))
-        else:
-            console.print(f"No prediction: {self.obstacle}")
-
-    def document(self, registry: Registry, pinned: int | None) -> dict[str, Any]:
-        """Return it as JSON, schema clearfw.replay/1."""
-        from clearfw import prediction, results
-
-        trace, census = self.trace, self.workload.replay.census
-        return {
-            **results.to_json([self.run], *about(registry, self.plan, pinned)),
-            "schema": "clearfw.replay/1",
-            "trace": {
-                "path": str(trace.path),
-                "exact": trace.exact,
-                "truncated": trace.truncated,
-                "origin": attrs.asdict(trace.origin),
-                "ending": trace.ending and attrs.asdict(trace.ending),
-            },
-            "census": attrs.asdict(census),
-            "mode": self.workload.mode,
-            "bare": attrs.asdict(self.dry),
-            "prediction": {
-                "formula": prediction.FORMULA,
-                "recorded": self.recorded and attrs.asdict(self.recorded),
-                "none_because": self.obstacle,
-                "results": [attrs.asdict(one) for one in self.predictions],
-            },
-        }
-
-    def wanting(self, named: tuple[str, ...]) -> bool:
-        """Whether a strategy was found wanting; one that was named must have been replayed."""
-        from clearfw import report
-
-        return bool(report.problems([self.run]) or (named and self.run.skipped))
-
-
-def _own_clears(plan: Plan, registry: Registry, console: Console) -> float:
-    """Return the seconds of the recording kernel's own clears: its settings, its primitive, page by page."""
-    from clearfw.replay import ReplayWorkload, clears_nothing
+def _show(console: Console, plan: Plan, run: SceneRun, dry: DryRun, found: Outcome) -> None:
+    from clearfw.reports.tables import replay as tables
+    from clearfw.workloads.replay import ReplayWorkload
 
     assert isinstance(plan.workload, ReplayWorkload)  # noqa: S101  as replay() made it
-    before = ReplayWorkload(plan.workload.replay, "recorded").config(plan.options)
-    # What init_on_alloc clears, no fault clears again: user_alloc_needs_zeroing(), 7.3.
-    spared = not before.init_on_alloc and plan.workload.config(plan.options).init_on_alloc
-    workload = ReplayWorkload(plan.workload.replay, "recorded", faults=spared)
-    if clears_nothing(workload, before):
-        return 0.0
-    baseline = [(label, stack) for label, stack in plan.stacks if len(stack) == 1 and stack[0].baseline][:1]
-    own = attrs.evolve(
-        plan,
-        workload=workload,
-        stacks=baseline,
-        primitives=chosen_primitives(registry, ("kernel",)),
-    )
-    run = next(measured(own, console))
-    return run.results[0].seconds.median
+    trace = plan.workload.replay.trace
+    console.print(tables.trace_text(trace, plan.workload.replay.census, dry))
+    console.print(tables.scene(run))
+    if found.recorded and found.predictions:
+        console.print(tables.predicted(trace, found.recorded, found.predictions))
+    else:
+        console.print(f"No prediction: {found.obstacle}")

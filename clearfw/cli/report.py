@@ -40,8 +40,8 @@ def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
     """
     import webbrowser
 
-    from clearfw.documents import check_extra, read
-    from clearfw.page import page
+    from clearfw.reports.html import page
+    from clearfw.results.document import check_extra, read
 
     if show and output == "-":
         msg = "--open asked for with -o -, which leaves no file to open: name a file"

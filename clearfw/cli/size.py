@@ -18,7 +18,7 @@ from clearfw.cli.options import (
     plugin_options,
     write_json,
 )
-from clearfw.errors import CompileError, MissingToolError, StrategyError
+from clearfw.errors import CompileError, MissingToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from clearfw.architectures import Architecture
     from clearfw.config import Config
-    from clearfw.registry import Registry
-    from clearfw.size_report import Sizes
+    from clearfw.size.code_size import Sizes
     from clearfw.strategies import Strategy
+    from clearfw.toolchain.architectures import Architecture
 
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
@@ -90,30 +89,33 @@ def size(
     Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
     today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
     """
-    from clearfw import architectures, size_report, sizes
+    from clearfw.reports.tables import size as tables
+    from clearfw.results import size as results
+    from clearfw.size import code_size
     from clearfw.strategies import parse_stack
+    from clearfw.toolchain import architectures
 
     registry = load_registry(plugin, plugins_dir)
     asked = architectures.find(arch.split(","))
-    compiled_for = sizes.parse_config(config)
-    stacks = [parse_stack(text, registry.strategies) for text in strategy or _all_in_c(registry)]
-    rows = [(stack, _old(registry, stack, against)) for stack in stacks]
+    compiled_for = code_size.parse_config(config)
+    stacks = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
+    rows = [(stack, code_size.compared_with(registry, stack, against)) for stack in stacks]
     for stack, old in rows:
-        sizes.units(stack, old, sites)
+        code_size.units(stack, old, sites)
     present, missing = architectures.having(asked, architectures.Architecture.compiler)
     console = console_for(json_path)
-    found = size_report.Sizes([], [], missing)
+    found = code_size.Sizes([], [], missing)
     jobs = [
         _Job(stack, old, where, compiled_for, sites, disasm)
         for where, (stack, old) in itertools.product(present, rows)
     ]
     interrupted = _measure(console, jobs, found)
     if found.sizes:
-        console.print(size_report.summary(found.sizes))
+        console.print(tables.summary(found.sizes))
     for error in missing.values():
         console.print(f"left out: {error}", style="dim")
     if json_path:
-        write_json(json_path, size_report.to_json(found))
+        write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
     return 1 if found.failed else 0
@@ -129,30 +131,6 @@ class _Job:
     config: Config
     sites: int
     disasm: bool
-
-
-def _all_in_c(registry: Registry) -> list[str]:
-    """Return every installed strategy that can be sized, but those that others are compared with."""
-    return [one.name for one in registry.strategies.values() if not one.interpreted and not one.baseline]
-
-
-def _old(registry: Registry, stack: Stack, against: str | None) -> Stack:
-    """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
-    from clearfw import unit
-    from clearfw.strategies import parse_stack
-
-    if against is not None:
-        return parse_stack(against, registry.strategies)
-    asked = unit.points([unit.member(one) for one in stack])
-    baselines = [one for one in registry.strategies.values() if one.baseline]
-    common = [one for one in baselines if unit.points([unit.member(one)]) & asked]
-    if not common:
-        known = ", ".join(one.name for one in baselines) or "none"
-        msg = (
-            f"no baseline has an init point of {stack[0].name} (baselines: {known}): name one with --against"
-        )
-        raise StrategyError(msg, stack[0].name)
-    return (common[0],)
 
 
 def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
@@ -171,28 +149,29 @@ def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
 
 
 def _do(console: Console, job: _Job, found: Sizes) -> None:
-    from clearfw import size_report, sizes
+    from clearfw.reports.tables import size as tables
+    from clearfw.size import code_size
 
     name = "+".join(one.name for one in job.stack)
     subject = (job.stack, job.old, job.architecture, job.config)
     try:
-        size = sizes.size(*subject, job.sites)
+        size = code_size.size(*subject, job.sites)
     except CompileError as error:
-        found.failed.append(size_report.Failed(name, job.architecture.name, error))
+        found.failed.append(code_size.Failed(name, job.architecture.name, error))
         click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
-        console.print(size_report.heading(size), soft_wrap=True)
+        console.print(tables.heading(size), soft_wrap=True)
     found.sizes.append(size)
-    console.print(size_report.details(size), soft_wrap=True)
+    console.print(tables.details(size), soft_wrap=True)
     if job.disasm:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:
-    from clearfw import sizes
+    from clearfw.size import code_size
 
     try:
-        return sizes.disassembly(*subject)
+        return code_size.disassembly(*subject)
     except MissingToolError as error:
         return str(error)

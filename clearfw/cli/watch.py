@@ -8,19 +8,20 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clearfw import attempts, saves
-from clearfw.compiler import own_headers
 from clearfw.errors import ClearfwError, ConfigError
 from clearfw.strategies import elements, from_name, is_file_name
+from clearfw.toolchain.compiler import own_headers
+from clearfw.watch import attempt as attempts
+from clearfw.watch import files as saves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
-    from clearfw.attempts import Attempt
-    from clearfw.measurement import Plan
+    from clearfw.bench.plan import Plan
     from clearfw.strategies import Strategy
+    from clearfw.watch.attempt import Attempt
 
 _SIDE_BY_SIDE = 4
 
@@ -76,8 +77,10 @@ def _try(
     wait = attempts.start(make, edited)
     with console.status(f"checking and timing {', '.join(map(str, edited))}"):
         attempt = wait()
+    from clearfw.reports.tables import watch as tables
+
     # Not wrapped: a compiler points at columns.
-    console.print(attempts.summary(attempt), soft_wrap=True)
+    console.print(tables.summary(attempt), soft_wrap=True)
     if attempt.rows:
         kept.append(attempt)
-        console.print(attempts.table(kept))
+        console.print(tables.table(kept))

@@ -1,7 +1,7 @@
 """The stack a machine boots with when none is asked for: the kernel's own behaviour, 7.3."""
 
 from clearfw.config import Config
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 @hookimpl(trylast=True)

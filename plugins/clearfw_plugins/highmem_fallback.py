@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 from clearfw.strategies import NativeStrategy
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw import hookimpl
-from clearfw.workloads import Churn, Hugetlb, Orders, Vmalloc
+from clearfw.workloads.blocks import Hugetlb, Orders
+from clearfw.workloads.churn import Churn
+from clearfw.workloads.vmalloc import Vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clearfw.workloads import Workload
+    from clearfw.workloads.protocol import Workload
 
 
 @hookimpl

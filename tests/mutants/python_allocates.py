@@ -2,7 +2,7 @@
 """Allocates a page to work with, inside an init point."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonAllocates:

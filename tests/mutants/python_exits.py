@@ -4,7 +4,7 @@
 import os
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonExits:

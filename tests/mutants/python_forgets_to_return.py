@@ -2,7 +2,7 @@
 """Clears and returns nothing, which passes on."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonForgetsToReturn:

@@ -2,7 +2,7 @@
 """The address of a HIGHMEM page, which is None."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonNoKmap:

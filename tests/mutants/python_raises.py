@@ -2,7 +2,7 @@
 """An exception on a way that nobody tried."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonRaises:

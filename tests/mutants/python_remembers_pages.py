@@ -2,7 +2,7 @@
 """Remembers which pages it has cleared, and does not clear them again."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonRemembersPages:

@@ -2,7 +2,7 @@
 """Returns how many pages it cleared, which is not True."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonReturnsANumber:

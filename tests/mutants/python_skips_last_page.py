@@ -2,7 +2,7 @@
 """range(npages - 1), as if the end were included."""
 
 from clearfw import kernel
-from clearfw.hookspecs import hookimpl
+from clearfw.markers import hookimpl
 
 
 class PythonSkipsLastPage:

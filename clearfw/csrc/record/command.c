@@ -15,35 +15,35 @@
 
 struct command {
 	char **argv;
-	int gate, lets_go, report;
+	int go_read, go_write, report;
 	sigset_t mask;
 };
 
-static void command_free(struct command *held)
+static void command_free(struct command *command)
 {
-	for (char **arg = held->argv; arg && *arg; arg++)
+	for (char **arg = command->argv; arg && *arg; arg++)
 		free(*arg);
-	free(held->argv);
-	free(held);
+	free(command->argv);
+	free(command);
 }
 
 /* A copy: whoever called goes on while the process waits. */
-static bool copy_argv(struct command *held, char *const argv[])
+static bool copy_argv(struct command *command, char *const argv[])
 {
 	size_t argc = 0;
 
 	while (argv[argc])
 		argc++;
-	held->argv = core_calloc(argc + 1, sizeof(*held->argv));
-	for (size_t i = 0; held->argv && i < argc; i++) {
+	command->argv = core_calloc(argc + 1, sizeof(*command->argv));
+	for (size_t i = 0; command->argv && i < argc; i++) {
 		size_t nbytes = strlen(argv[i]) + 1;
 
-		held->argv[i] = core_malloc(nbytes);
-		if (!held->argv[i])
+		command->argv[i] = core_malloc(nbytes);
+		if (!command->argv[i])
 			return false;
-		memcpy(held->argv[i], argv[i], nbytes);
+		memcpy(command->argv[i], argv[i], nbytes);
 	}
-	return held->argv;
+	return command->argv;
 }
 
 /* Handlers are the recorder's; Python ignores two signals. What else is ignored stays so, as for nohup. */
@@ -66,17 +66,17 @@ static void tell(int fd, int value)
 }
 
 /* In the memory of the recorder, all of whose threads but this one go on. */
-static void become(const struct command *held)
+static void become(const struct command *command)
 {
 	char go;
 
-	close(held->lets_go);
+	close(command->go_write);
 	reset_signals();
-	tell(held->report, getpid());
-	if (read(held->gate, &go, 1) == 1) {
-		pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
-		execvp(held->argv[0], held->argv);
-		tell(held->report, errno);
+	tell(command->report, getpid());
+	if (read(command->go_read, &go, 1) == 1) {
+		pthread_sigmask(SIG_SETMASK, &command->mask, NULL);
+		execvp(command->argv[0], command->argv);
+		tell(command->report, errno);
 	}
 	_exit(CANNOT);
 }
@@ -87,41 +87,41 @@ static void become(const struct command *held)
  */
 static void *run(void *context)
 {
-	struct command *held = context;
+	struct command *command = context;
 	pid_t pid = vfork();
 	int error = -errno;
 
 	if (!pid)
-		become(held);
+		become(command);
 	/* A pipe that is empty takes it. */
-	if (pid < 0 && write(held->report, &error, sizeof(error)) < 0)
+	if (pid < 0 && write(command->report, &error, sizeof(error)) < 0)
 		abort();
-	command_free(held);
+	command_free(command);
 	return NULL;
 }
 
-int command_start(char *const argv[], int gate, int lets_go, int report)
+int command_prepare(char *const argv[], int go_read, int go_write, int report)
 {
-	struct command *held = core_calloc(1, sizeof(*held));
+	struct command *command = core_calloc(1, sizeof(*command));
 	pthread_t thread;
 	sigset_t all, before;
 	int error;
 
-	if (!held || !copy_argv(held, argv)) {
-		if (held)
-			command_free(held);
+	if (!command || !copy_argv(command, argv)) {
+		if (command)
+			command_free(command);
 		return ENOMEM;
 	}
-	held->gate = gate;
-	held->lets_go = lets_go;
-	held->report = report;
+	command->go_read = go_read;
+	command->go_write = go_write;
+	command->report = report;
 	/* No handler of the recorder runs in that process. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	held->mask = before;
-	error = core_pthread_create(&thread, run, held);
+	command->mask = before;
+	error = core_pthread_create(&thread, run, command);
 	if (error)
-		command_free(held);
+		command_free(command);
 	else
 		pthread_detach(thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A command that waits at a pipe, in a process without memory of its own that would be freed when it is let go. */
+/* A command that is prepared and waits at a pipe, in a process with no memory of its own to free when it starts. */
 #ifndef CLEARFW_COMMAND_H
 #define CLEARFW_COMMAND_H
 
 /*
- * Starts a process that writes its pid_t to REPORT and waits for a byte from GATE; then it becomes the command, or
- * writes the errno as an int. It closes LETS_GO, the other end of GATE, whose last end closed has it exit. Returns 0
- * or an errno; where it turns out later that there is no process, REPORT gets a negative errno in place of its pid.
- * All three are to be closed on exec.
+ * Starts a process that writes its pid_t to REPORT and waits for a byte from GO_READ. Then it executes the command,
+ * or writes the errno as an int. The process closes its copy of GO_WRITE, the other end of that pipe, and exits when
+ * the last copy is closed. Returns 0 or an errno. If the process turns out later not to exist, REPORT gets a negative
+ * errno in place of the pid. All three descriptors must be close-on-exec.
  */
-int command_start(char *const argv[], int gate, int lets_go, int report);
+int command_prepare(char *const argv[], int go_read, int go_write, int report);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine that is asked over sockets: what clearfw/runner.py starts on another architecture, so that the
+ * A machine that is asked over sockets: what clearfw/checks/server.py starts on another architecture, so that the
  * checks, which are Python, question this core there. One line a request, one line a reply; numbers in
  * decimal, whatever the byte order of either side.
  *
- * runner STRATEGY.so FAULTS SOCKET...: each socket has a thread, which is a CPU of the machine.
+ * server STRATEGY.so FAULTS SOCKET...: each socket has a thread, which is a CPU of the machine.
  */
 #include "bench/arena.h"
 #include "check/crash_report.h"
@@ -474,7 +474,7 @@ int main(int argc, char **argv)
 	int nr = argc - 3;
 
 	if (nr < 1 || nr > 8 || crash_report_to(atoi(argv[2]))) {
-		fputs("usage: runner STRATEGY.so FAULTS SOCKET...\n", stderr);
+		fputs("usage: server STRATEGY.so FAULTS SOCKET...\n", stderr);
 		return 2;
 	}
 	strategy = load(argv[1]);

@@ -1,0 +1,101 @@
+"""Answers: what checks said of a strategy."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clearfw.checks.check import Check
+    from clearfw.checks.subject import Evidence
+
+
+PASS, FAIL, NOT_ASKED, CANNOT = "pass", "FAIL", "not asked", "cannot"
+
+
+@attrs.frozen
+class Answer:
+    """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
+
+    It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
+    """
+
+    check: Check
+    status: str
+    evidence: Evidence | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong: what was not asked is not wrong."""
+        return self.status != FAIL
+
+
+@attrs.frozen
+class Verdict:
+    """All answers about one strategy.
+
+    Attributes:
+        given: how it was named on the command line.
+        arch: where it was asked, if not on this computer.
+
+    """
+
+    given: str
+    strategy: str
+    answers: tuple[Answer, ...]
+    arch: str = ""
+
+    @property
+    def label(self) -> str:
+        """The strategy, and where it was asked."""
+        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(answer.passed for answer in self.answers)
+
+
+def sentence(answer: Answer) -> str:
+    """Return what a check found, in one sentence; empty where there is nothing to say."""
+    return answer.evidence.message if answer.evidence else ""
+
+
+def where(answer: Answer) -> str:
+    """Return the machine, init point and block that it happened on."""
+    evidence = answer.evidence
+    if evidence is None:
+        return ""
+    block = [
+        f"{evidence.point} init point" if evidence.point else "",
+        f"order {evidence.order}" if evidence.order is not None else "",
+        f"{evidence.npages} pages" if evidence.npages is not None and evidence.order is None else "",
+        f"machine {evidence.config!r}" if evidence.config else "",
+    ]
+    return ", ".join(part for part in block if part)
+
+
+def reproduce(answer: Answer, given: str, arch: str = "") -> str:
+    """Return the command that asks this one check again."""
+    where = f" --arch {arch}" if arch else ""
+    return f"clearfw check {shlex.quote(given)} --only {answer.check.name}{where}"
+
+
+def explanation(answer: Answer, given: str, arch: str = "") -> str:
+    """Return all that is needed to mend a failure: what, where, why it matters, how to see it again."""
+    lines = [f"{answer.check.name}: {sentence(answer)}"]
+    if where(answer):
+        lines.append(f"  on: {where(answer)}")
+    lines += [f"  why: {answer.check.why}", f"  again: {reproduce(answer, given, arch)}"]
+    return "\n".join(lines)
+
+
+def catalogue(checks: Iterable[Check]) -> str:
+    """Return every check with its reason, as the Markdown that docs/reference/checks.md holds."""
+    return "\n".join(
+        f"- `{one.name}` ({', '.join(sorted(one.points))}): {one.asks}\n  {one.why}\n" for one in checks
+    )

@@ -1,0 +1,98 @@
+"""Grids: tables that fold into a few lines a row where the terminal is narrower than what may not be cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.columns import Columns
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+_WIDE = 1000
+_BETWEEN = 2  # columns of a terminal between two of the table
+
+
+class Grid(Table):
+    """An empty table of the one kind there is."""
+
+    def __init__(self) -> None:
+        super().__init__(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+    def numbers(self, *names: str) -> None:
+        """Add columns of numbers, which are never cut."""
+        for name in names:
+            self.add_column(name, justify="right", no_wrap=True)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._needed(console, options.update_width(_WIDE)) <= options.max_width:
+            yield from super().__rich_console__(console, options)
+        else:
+            yield from self._folded()
+
+    def _needed(self, console: Console, options: ConsoleOptions) -> int:
+        """Return the columns of a terminal on which no number and no word is cut."""
+        needed = _BETWEEN * (len(self.columns) - 1)
+        for column in self.columns:
+            texts = (column.header, *column.cells)
+            measured = (Measurement.get(console, options, text) for text in texts)
+            needed += max(one.maximum if column.no_wrap else one.minimum for one in measured)
+        return needed
+
+    def _folded(self) -> Iterator[RenderableType]:
+        for row, *cells in zip(self.rows, *(column.cells for column in self.columns), strict=True):
+            first, *others = map(_text, cells)
+            style = row.style or ""
+            # "order 9", but "per_page".
+            named = f"{self.columns[0].header} " if self.columns[0].justify == "right" else ""
+            yield Text.assemble(named, first, style="bold", overflow="fold")
+            yield Padding(Columns(self._named(others), padding=(0, 2, 0, 0)), (0, 0, 0, 2), style=style)
+
+    def _named(self, cells: Iterable[Text]) -> Iterator[Text]:
+        for column, cell in zip(self.columns[1:], cells, strict=True):
+            if cell:
+                yield Text.assemble(f"{column.header} ".lstrip(), cell, overflow="fold")
+
+
+def _text(cell: RenderableType) -> Text:
+    """Return CELL in one line."""
+    text = cell if isinstance(cell, Text) else Text(str(cell))
+    return Text(" ").join(text.split("\n"))
+
+
+def plain(text: str) -> str:
+    """Return TEXT without what a file from a stranger could do to a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def grid() -> Table:
+    """Return an empty table."""
+    return Grid()
+
+
+def numbers(table: Table, *names: str) -> None:
+    """Add columns of numbers."""
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+
+
+def ns_text(ns: float) -> str:
+    """Return nanoseconds as people read them."""
+    for unit, name in ((1e6, "ms"), (1e3, "us")):
+        if ns >= unit:
+            return f"{ns / unit:.1f} {name}"
+    return f"{ns:.0f} ns"
+
+
+def share(part: int, whole: int) -> str:
+    """Return PART of WHOLE in percent; what is there is never shown as nothing."""
+    if not part:
+        return ""
+    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0

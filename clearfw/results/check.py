@@ -1,0 +1,72 @@
+"""Checks as they are saved, schema clearfw.check/1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from clearfw.checks.answers import Verdict, reproduce
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+SCHEMA = "clearfw.check/1"
+
+
+def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the document that `clearfw check --json` writes."""
+    return {"schema": SCHEMA, "results": [_verdict(verdict) for verdict in verdicts]}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "strategy": verdict.strategy,
+        "arch": verdict.arch or None,
+        "passed": verdict.passed,
+        "checks": [
+            {
+                "name": answer.check.name,
+                "passed": answer.passed,
+                "status": answer.status,
+                "why": answer.check.why,
+                "evidence": attrs.asdict(answer.evidence) if answer.evidence else None,
+                "reproduce": reproduce(answer, verdict.given, verdict.arch),
+            }
+            for answer in verdict.answers
+        ],
+    }
+
+
+@attrs.frozen
+class SavedCheck:
+    """One answer about a strategy."""
+
+    name: str
+    status: str
+    why: str
+    evidence: dict[str, Any] | None
+    reproduce: str
+
+
+@attrs.frozen
+class SavedVerdict:
+    """All answers about one strategy; `arch` is where they were asked for, None on the computer itself."""
+
+    strategy: str
+    passed: bool
+    checks: tuple[SavedCheck, ...]
+    arch: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The strategy, and where it was asked."""
+        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
+
+
+@attrs.frozen
+class SavedChecks:
+    """What `clearfw check` found."""
+
+    results: tuple[SavedVerdict, ...]

@@ -1,0 +1,1 @@
+"""Compilers, and the architectures that are compiled for."""

@@ -1,0 +1,71 @@
+"""A trace written again: to Parquet for other programs, or compressed for keeping."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from clearfw.errors import TraceError
+from clearfw.traces.file import TraceWriter, record_batch, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from clearfw.traces.file import Events, Trace
+
+_FORMATS = (".parquet", ".trace")
+
+
+def check_format(path: Path) -> None:
+    """Raise TraceError unless PATH ends in .parquet or .trace."""
+    if path.suffix not in _FORMATS:
+        msg = f"{path} asked for, exported are {' and '.join(_FORMATS)}: end the name in one of these"
+        raise TraceError(msg)
+
+
+def export(trace: Trace, path: Path, progress: Callable[[int], None] = lambda _: None) -> None:
+    """Write TRACE to PATH, in the format that its name ends in; PROGRESS is told the events written.
+
+    PATH appears when it is whole, or not at all. Raises OSError, and TraceError as check_format().
+    """
+    check_format(path)
+    write = _parquet if path.suffix == ".parquet" else _trace
+    with _replacing(path) as unfinished:
+        write(trace, unfinished, progress)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a file beside PATH to write to, which takes its place at the end."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _parquet(trace: Trace, path: Path, progress: Callable[[int], None]) -> None:
+    """Write a row group for each batch, the ending beside the origin in the metadata of the columns."""
+    from pyarrow import parquet
+
+    columns = schema(trace.origin, trace.ending)
+    with parquet.ParquetWriter(path, columns, compression="zstd") as writer:
+        _each(trace, lambda events: writer.write_batch(record_batch(events, columns)), progress)
+
+
+def _trace(trace: Trace, path: Path, progress: Callable[[int], None]) -> None:
+    with TraceWriter(path, trace.origin, compression="zstd") as writer:
+        _each(trace, writer.write, progress)
+        if trace.ending is not None:
+            writer.end(trace.ending)
+
+
+def _each(trace: Trace, write: Callable[[Events], None], progress: Callable[[int], None]) -> None:
+    written = 0
+    for events in trace.batches:
+        write(events)
+        written += len(events)
+        progress(written)
