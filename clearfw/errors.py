@@ -135,6 +135,10 @@ class VmallocError(ClearfwError, ValueError):
     """Not the start of a vmalloc area, or no room for one."""
 
 
+class WindowError(ClearfwError):
+    """A strategy came back to so much of a window that the window lost sight of what it cleared."""
+
+
 class BackingError(ClearfwError):
     """The backing asked for cannot be had, or cannot do this."""
 
@@ -294,6 +298,7 @@ class CoreErrno(enum.IntEnum):
     ESYS = enum.auto()
     EINCOHERENT = enum.auto()
     EARCH = enum.auto()
+    EWINDOW = enum.auto()
 
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
@@ -347,6 +352,11 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EARCH: (
         UnsupportedError,
         "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
+    ),
+    CoreErrno.EWINDOW: (
+        WindowError,
+        "{stack!r} goes to and fro over more chunks of 2 MiB than a window can follow: "
+        "what it cleared is not known, ask it with less memory",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

@@ -46,7 +46,8 @@ cdef class CoreMachine:
         c_memset(&c, 0, sizeof(c))
         c_memset(&error, 0, sizeof(error))
         c.memory = config.memory
-        c.alias = config.alias
+        c.hole = config.hole
+        c.window = config.window
         c.highmem = config.highmem
         c.page_shift = config.page_shift
         c.backing = <clearfw_backing><int>_BACKINGS.index(config.backing)
@@ -310,8 +311,13 @@ cdef class CoreMachine:
 
     @property
     def nr_pages(self) -> int:
-        """Pages in all."""
+        """max_pfn: one past the last page's number, and so pages in all where no hole is below them."""
         return self.require().nr_pages
+
+    @property
+    def first_pfn(self) -> int:
+        """The first page's number: above 0 with hole=."""
+        return self.require().first_pfn
 
     @property
     def nr_free(self) -> int:
@@ -328,44 +334,40 @@ cdef class CoreMachine:
         """The static key as decided at boot: page_poison turns it off."""
         return self.require().init_on_free
 
-    def fill(self, unsigned char byte, uint32_t pfn=0, npages=None):
+    def fill(self, unsigned char byte, pfn=None, npages=None):
         """Set every byte of NPAGES pages (all, if not given) from PFN on, whoever has them."""
         cdef c_machine *machine = self.require()
-        cdef size_t count = self._page_range(pfn, npages)
-        cdef size_t done = 0
-        cdef size_t n
-        # Lowmem and HIGHMEM are not adjacent in the core's view.
-        while done < count:
-            n = self._same_zone(pfn + done, count - done)
-            c_memset(machine_page_bytes(machine, machine.mem_map + pfn + done), byte, n << machine.page_shift)
-            done += n
+        cdef uint32_t first
+        cdef size_t count
+        first, count = self._page_range(pfn, npages)
+        with nogil:
+            machine_fill(machine, first, count, byte)
 
-    def first_not(self, unsigned char byte, uint32_t pfn=0, npages=None):
-        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None."""
+    def first_not(self, unsigned char byte, pfn=None, npages=None):
+        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None.
+
+        Raises WindowError where a window lost sight of them.
+        """
         cdef c_machine *machine = self.require()
-        cdef size_t count = self._page_range(pfn, npages)
-        cdef size_t done = 0
-        cdef size_t n
-        cdef size_t where = 0
-        cdef unsigned char *bytes
-        while done < count:
-            n = self._same_zone(pfn + done, count - done)
-            bytes = <unsigned char *>machine_page_bytes(machine, machine.mem_map + pfn + done)
-            if not primitive_is_filled(bytes, n << machine.page_shift, byte, &where):
-                return (pfn + done + (where >> machine.page_shift), where & ((1 << machine.page_shift) - 1), bytes[where])
-            done += n
-        return None
+        cdef byte_found found
+        cdef uint32_t first
+        cdef size_t count
+        cdef bint differs
+        first, count = self._page_range(pfn, npages)
+        with nogil:
+            differs = machine_first_not(machine, first, count, byte, &found)
+        self.check(machine_lost_sight(machine))
+        return (found.pfn, found.offset, found.byte) if differs else None
 
-    cdef size_t _page_range(self, uint32_t pfn, npages) except? 0:
+    cdef tuple _page_range(self, pfn, npages):
         cdef c_machine *machine = self.require()
-        cdef size_t count = machine.nr_pages - pfn if npages is None else npages
-        if pfn > machine.nr_pages or count > machine.nr_pages - pfn:
-            raise IndexError(f"pfn {pfn:#x} and {count} pages from there, of {machine.nr_pages}")
-        return count
-
-    cdef size_t _same_zone(self, uint32_t pfn, size_t count):
-        cdef size_t lowmem = self.c.memory.lowmem >> self.c.page_shift
-        return lowmem - pfn if pfn < lowmem and count > lowmem - pfn else count
+        first = machine.first_pfn if pfn is None else pfn
+        count = machine.nr_pages - first if npages is None else npages
+        if not machine.first_pfn <= first <= machine.nr_pages or not 0 <= count <= machine.nr_pages - first:
+            raise IndexError(
+                f"pfn {first:#x} and {count} pages from there, of {machine.first_pfn:#x} to {machine.nr_pages:#x}"
+            )
+        return first, count
 
     def drain(self):
         """Give all per-CPU lists back to the buddy."""
@@ -449,9 +451,10 @@ cdef class CoreMachine:
             PyMem_Free(pages)
 
     def struct_pages(self) -> bytes:
-        """Return a copy of mem_map, the array of every struct page."""
+        """Return a copy of mem_map, the array of every struct page, from first_pfn on."""
         cdef c_machine *machine = self.require()
-        return (<char *>machine.mem_map)[:machine.nr_pages * sizeof(page)]
+        cdef size_t npages = machine.nr_pages - machine.first_pfn
+        return (<char *>(machine.mem_map + machine.first_pfn))[:npages * sizeof(page)]
 
     def litmus(self, str point, uint32_t pfn, uint64_t budget_ns, str unfenced=None):
         """Clear page PFN again and again at POINT, and read it in another thread: (rounds, offset seen stale or None).

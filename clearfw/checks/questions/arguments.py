@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from clearfw.checks.check import check
 from clearfw.checks.emulated import STRUCT_PAGE
 from clearfw.checks.questions import machines
-from clearfw.checks.questions.contents import look
-from clearfw.checks.questions.neighbours import look_around
+from clearfw.checks.questions.contents import look, look_around
 from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:

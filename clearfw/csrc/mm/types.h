@@ -109,7 +109,8 @@ struct machine {
 	uint64_t id; /* never reused, so that a thread can tell a new machine from an old one */
 	struct clearfw_config config;
 	uint32_t page_shift;
-	uint32_t nr_pages;
+	uint32_t first_pfn; /* above 0: there is a hole below */
+	uint32_t nr_pages;  /* max_pfn, one past the last */
 	struct memory memory;
 	struct page *mem_map;
 	struct zone zone[MAX_NR_ZONES];
