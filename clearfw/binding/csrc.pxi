@@ -318,6 +318,7 @@ cdef extern from "check/grant.h" nogil:
         pass
     void grant_seal(grant *grant)
     void grant_unseal(grant *grant)
+    void grant_keep_open(grant *grant, page *const *pages, size_t npages)
 
 cdef extern from "check/examiner.h" nogil:
     struct compare_site:

@@ -51,6 +51,28 @@ cdef class Examiner:
         """Undo seal()."""
         grant_unseal(&self.examiner.grant)
 
+    def keep_open(self, list pfns not None):
+        """Seal all RAM but the pages that the lists or the area to come are of."""
+        cdef page **heads = <page **>PyMem_Malloc((len(pfns) + 1) * sizeof(page *))
+        if heads == NULL:
+            raise MemoryError
+        grant_unseal(&self.examiner.grant)
+        grant_seal(&self.examiner.grant)
+        for i, pfn in enumerate(pfns):
+            heads[<int>i] = self.machine.c.mem_map + <uint32_t>pfn
+        grant_keep_open(&self.examiner.grant, heads, len(pfns))
+        PyMem_Free(heads)
+
+    def strict_kmaps(self, bint strict):
+        """Have the machine, booted with kmap=strict, really map or only count from here on."""
+        self.machine.c.config.kmap = KMAP_STRICT if strict else KMAP_PRICED
+
+    def options(self, bint init_on_alloc, bint init_on_free):
+        """Set the machine's static keys, as if it had been booted so."""
+        self.machine.c.init_on_alloc = init_on_alloc
+        self.machine.c.init_on_free = init_on_free
+        self.machine.c.debug = True
+
     def begin(self, uint64_t word=0x9e9e9e9e9e9e9e9e, int spot=0, int pages=0, bint hollow=False):
         """Begin a cell, in which memory holds WORD before: everywhere, or at a SPOT of some PAGES (csrc/check/pattern.h)."""
         examiner_begin(&self.examiner)

@@ -4,6 +4,7 @@
 #include "check/crash_report.h"
 #include "check/examiner.h"
 #include "mm/buddy.h"
+#include "mm/window.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -82,6 +83,8 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 {
 	struct examiner *examiner = examiner_here;
 
+	if (signal == SIGSEGV && window_serve(info))
+		return;
 	if (!examiner || !examiner->running) {
 		if (signal != SIGPROF)
 			pass_on(signal, info, context);

@@ -595,9 +595,11 @@ void examine_area(struct examiner *examiner, const void *start, unsigned long nb
 /* Beginning and end */
 
 /* Stores that another CPU may see late, as far as the core can tell: whatever this CPU has, a fence is asked for. */
+static void (*kernel_zero)(void *addr, size_t nbytes);
+
 static void weak_zero(void *addr, size_t nbytes)
 {
-	primitive_by_name("kernel")->zero(addr, nbytes);
+	kernel_zero(addr, nbytes);
 }
 
 static void weak_fence(void)
@@ -647,6 +649,7 @@ static int start(struct examiner *examiner, struct machine *machine, unsigned in
 		status = subject_stack_init(&examiner->stack, err);
 	if (!status)
 		status = bind_points(examiner, points, err);
+	kernel_zero = primitive_by_name("kernel")->zero;
 	machine_set_primitive(machine, &weak_primitive);
 	return status;
 }

@@ -22,7 +22,7 @@ int grant_init(struct grant *grant, struct machine *machine, struct clearfw_erro
 	*grant = (struct grant){ .machine = machine };
 	grant->given = map_bytes(machine->nr_pages);
 	grant->cleared = map_bytes(machine->nr_pages);
-	grant->seals = (size_t)sysconf(_SC_PAGESIZE) <= machine_page_size(machine);
+	grant->seals = (size_t)sysconf(_SC_PAGESIZE) <= machine_page_size(machine) && !machine->memory.window;
 	if (grant->given && grant->cleared)
 		return 0;
 	grant_deinit(grant);
@@ -111,7 +111,7 @@ static void protect_all(const struct grant *grant, int prot)
 {
 	const struct memory *memory = &grant->machine->memory;
 
-	mprotect(memory->direct, memory->lowmem, prot);
+	mprotect(memory->direct + memory->start, memory->lowmem - memory->start, prot);
 	if (memory->nbytes > memory->lowmem)
 		mprotect(memory->highmem, memory->nbytes - memory->lowmem, prot);
 }
@@ -126,6 +126,7 @@ void grant_seal(struct grant *grant)
 
 void grant_unseal(struct grant *grant)
 {
+	grant->keeps_open = false;
 	if (!grant->sealed)
 		return;
 	protect_all(grant, PROT_READ | PROT_WRITE);
@@ -136,7 +137,7 @@ static void protect_pages(const struct grant *grant, int prot)
 {
 	size_t page = machine_page_size(grant->machine);
 
-	if (!grant->sealed)
+	if (!grant->sealed || (grant->keeps_open && grant->kind != GRANT_BLOCK))
 		return;
 	if (!grant->pages) {
 		mprotect(machine_page_bytes(grant->machine, grant->first), grant->npages * page, prot);
@@ -154,6 +155,14 @@ void grant_open(struct grant *grant)
 void grant_shut(struct grant *grant)
 {
 	protect_pages(grant, PROT_READ);
+}
+
+void grant_keep_open(struct grant *grant, struct page *const *pages, size_t npages)
+{
+	for (size_t i = 0; grant->sealed && i < npages; i++)
+		mprotect(machine_page_bytes(grant->machine, pages[i]), machine_page_size(grant->machine),
+			 PROT_READ | PROT_WRITE);
+	grant->keeps_open = true;
 }
 
 uint32_t grant_ram_pfn(const struct grant *grant, const void *addr)

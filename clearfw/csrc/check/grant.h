@@ -21,7 +21,7 @@ struct grant {
 	const char *area; /* untagged */
 	bool seals;	  /* the host's pages are no larger than the machine's */
 	bool sealed;
-	size_t room; /* of pages */
+	bool keeps_open; /* lists and areas are of pages that stay open */
 };
 
 /* 0, or negative with *err. */
@@ -45,6 +45,9 @@ void grant_seal(struct grant *grant);
 void grant_unseal(struct grant *grant);
 void grant_open(struct grant *grant);
 void grant_shut(struct grant *grant);
+
+/* Opens the pages that the lists or the area to come are of, until grant_unseal(): a system call a page takes time. */
+void grant_keep_open(struct grant *grant, struct page *const *pages, size_t npages);
 
 /* The pfn of the page of RAM at ADDR, untagged, in either of the core's views of it; NO_PFN where it is none. */
 uint32_t grant_ram_pfn(const struct grant *grant, const void *addr);
