@@ -14,6 +14,7 @@ import pluggy
 
 from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
 from clearfw.markers import hookimpl
+from clearfw.toolchain.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +58,7 @@ class NativeStrategy:
     Attributes:
         tryfirst, trylast: its place among others at an init point, as in pluggy.
         baseline: others are compared with it.
+        read: the file as it was when it was first read, which is what every configuration is compiled from.
 
     """
 
@@ -66,13 +68,16 @@ class NativeStrategy:
     tryfirst: bool = False
     trylast: bool = False
     baseline: bool = False
+    read: Source = attrs.field(
+        default=attrs.Factory(lambda self: Source(self.source), takes_self=True), eq=False, repr=False
+    )
     interpreted: ClassVar[bool] = False
 
     def load(self, config: Config) -> NativeStrategyHandle:
         """Return the C functions as compiled for CONFIG; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_strategy
 
-        return _load(load_strategy, self.source, config.kernel_options())
+        return _load(load_strategy, self.read, config.kernel_options())
 
     def plugin(self, config: Config) -> NativePlugin:
         """Return what a machine of CONFIG registers; raises as load() does."""
@@ -147,7 +152,7 @@ class Primitive:
         return _load(load_primitive, self.source)
 
 
-def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
+def _load(load: Callable[[str], _Loaded], source: Path | Source, options: Sequence[str] = ()) -> _Loaded:
     from clearfw.toolchain.compiler import compile_c
 
     compiled = str(compile_c(source, options))
@@ -155,7 +160,8 @@ def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] =
         return load(compiled)
     except AbiError as error:
         # Told of the file someone wrote, not of the one in the cache.
-        raise AbiError(error.message.replace(compiled, str(source))) from error
+        written = source if isinstance(source, Path) else source.path
+        raise AbiError(error.message.replace(compiled, str(written))) from error
 
 
 def implements_init_point(thing: object) -> bool:
@@ -190,8 +196,9 @@ def from_file(path: Path) -> Strategy:
         msg = f"no strategy file {path}: give a name, or the path of a .c or .py file"
         raise StrategyError(msg, str(path))
     if path.suffix == ".c":
-        names = _C_NAME.findall(path.read_text(errors="replace"))
-        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}")
+        read = Source(path)
+        names = _C_NAME.findall(read.text)
+        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}", read=read)
     found = list(_written_in(import_file(path), path.stem))
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"

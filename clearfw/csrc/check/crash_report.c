@@ -5,6 +5,7 @@
 #include "check/garbage.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
+#include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 
 #include <errno.h>
@@ -164,6 +165,7 @@ int crash_report_to(int fd)
 	int error = crash_handler_stack();
 
 	report_fd = fd;
+	api_report_bugs_to(fd);
 	stack_top = __builtin_frame_address(0);
 	if (error)
 		return error;

@@ -138,6 +138,8 @@ bool free_pages_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 		leak(cpu, page, EVENT_BAD_PAGE);
 		return false;
 	}
+	if (page->flags & PG_compound)
+		destroy_compound_page(page, order);
 	if (machine->page_poison)
 		kernel_poison_pages(cpu, page, 1u << order);
 	if (!skip_kasan_poison) {
@@ -186,10 +188,15 @@ int refuse(struct cpu *cpu, enum clearfw_errno code, uint64_t wanted)
 
 int post_alloc_hook(struct cpu *cpu, struct page *page, unsigned int order, gfp_t gfp)
 {
+	/* Who may not sleep may hold a spinlock, or be an interrupt. */
+	int atomic = gfp & __GFP_DIRECT_RECLAIM ? 0 : CLEARFW_PREEMPT;
 	int status = 0;
 
-	if (post_alloc_prepare(cpu, page, order, gfp))
+	if (post_alloc_prepare(cpu, page, order, gfp)) {
+		cpu->context += atomic;
 		status = init_pages(cpu, INIT_ALLOC, page, 1u << order);
+		cpu->context -= atomic;
+	}
 	if (status)
 		undo_alloc(cpu, page, order);
 	return status;
