@@ -165,19 +165,19 @@ static void run(struct examiner *examiner, struct call *call)
 /* What of struct pages and counters must be as it was. */
 struct before {
 	struct clearfw_stats stats;
-	int kmaps, kasan_depth;
+	int kmaps, kasan_depth, context;
 };
 
 static struct before look_before(const struct cpu *cpu)
 {
-	return (struct before){ cpu->stats, cpu->kmap.idx, cpu->kasan_depth };
+	return (struct before){ cpu->stats, cpu->kmap.idx, cpu->kasan_depth, cpu->context };
 }
 
 static void look_at_counters(struct examiner *examiner, const struct before *before, bool ended)
 {
 	struct cpu *cpu = examiner->cpu;
 
-	if (ended && cpu->violation == CLEARFW_EINCOHERENT &&
+	if (ended && cpu->incoherent &&
 	    examiner_found(examiner, FOUND_incoherent, NULL, "strategy"))
 		examiner->found.code = CLEARFW_EINCOHERENT;
 	if (ended && cpu->kmap.idx != before->kmaps && examiner_found(examiner, FOUND_kmap, NULL, "strategy"))
@@ -185,8 +185,13 @@ static void look_at_counters(struct examiner *examiner, const struct before *bef
 	if (ended && cpu->kasan_depth != before->kasan_depth &&
 	    examiner_found(examiner, FOUND_depth, NULL, "strategy"))
 		examiner->found.code = CLEARFW_EKASAN_DEPTH;
+	if (ended && cpu->context != before->context && examiner_found(examiner, FOUND_context, NULL, "strategy"))
+		examiner->found.code =
+			(cpu->context ^ before->context) & CLEARFW_IRQ ? CLEARFW_EIRQS : CLEARFW_EPREEMPT;
 	/* As it was, whatever cut the call short. */
 	cpu->violation = 0;
+	cpu->incoherent = false;
+	cpu->context = before->context;
 	cpu->kasan_depth = before->kasan_depth;
 	kmap_unwind(&cpu->kmap, &cpu->machine->memory, cpu->machine->config.kmap, cpu->machine->page_shift,
 		    before->kmaps);
@@ -323,7 +328,7 @@ static void look_at_contents(struct examiner *examiner, bool claimed)
 	for (size_t i = 0; i < grant->npages; i++) {
 		const void *bytes = machine_page_bytes(examiner->machine, grant_page(grant, i));
 
-		if (claimed ? primitive_is_filled(bytes, page_size(examiner), 0, &where)
+		if (claimed ? pattern_is_cleared(&examiner->pattern, bytes, page_size(examiner), i, &where)
 			    : pattern_is_intact(&examiner->pattern, bytes, page_size(examiner), i, grant->npages, &where))
 			continue;
 		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, where);

@@ -16,6 +16,7 @@
 	X(tag)         /* used an address with a tag still in it */                    \
 	X(kmap)        /* kmap_local misused */                                        \
 	X(depth)       /* returned with another KASAN depth */                         \
+	X(context)     /* returned with preemption or interrupts as they were not */   \
 	X(sleep)       /* called what may sleep */                                     \
 	X(warning)     /* WARN_ON() fired */                                           \
 	X(passed_on)   /* wrote, and passed on all the same */                         \

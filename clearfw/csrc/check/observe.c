@@ -49,14 +49,43 @@ bool observe_may_clear(const void *addr, unsigned int npages)
 	return !examiner_here || !examiner_here->running || may_clear(examiner_here, addr, npages, NULL);
 }
 
+static bool may_map(struct examiner *examiner, const struct page *page, const void *pc)
+{
+	const struct machine *machine = examiner->machine;
+
+	if (page < machine->mem_map || page >= machine->mem_map + machine->nr_pages)
+		examiner_found(examiner, FOUND_crash, pc, "called kmap_local_page() of what is no struct page");
+	else if (!examiner->grant.given[page->pfn])
+		examiner_found_outside(examiner, FOUND_outside, pc, "mapped", machine_page_bytes(machine, page),
+				       machine_page_size(machine));
+	else
+		return true;
+	return false;
+}
+
+static enum finding_kind kind_of(int violation)
+{
+	switch (violation) {
+	case CLEARFW_EIRQS:
+	case CLEARFW_EPREEMPT:
+		return FOUND_context;
+	case CLEARFW_EKMAP_FULL:
+	case CLEARFW_EKMAP_ORDER:
+	case CLEARFW_EKMAP_LEAK:
+		return FOUND_kmap;
+	default:
+		return FOUND_refused;
+	}
+}
+
 /* What the core notes instead of refusing it at once. */
 static void take_violation(struct examiner *examiner, const void *pc)
 {
 	struct cpu *cpu = examiner->cpu;
 
-	if (!cpu->violation || cpu->violation == CLEARFW_EINCOHERENT)
+	if (!cpu->violation)
 		return;
-	if (examiner_found(examiner, cpu->violation == CLEARFW_ESYS ? FOUND_refused : FOUND_kmap, pc, "strategy"))
+	if (examiner_found(examiner, kind_of(cpu->violation), pc, "strategy"))
 		examiner->found.code = cpu->violation;
 	examiner_abort(examiner);
 }
@@ -77,6 +106,26 @@ static void observe_clear_pages_incoherent(void *addr, unsigned int npages)
 		examiner_abort(examiner_here);
 	if (!examiner_here->hollow)
 		clearfw_core_table.clear_pages_incoherent(addr, npages);
+}
+
+static void observe_clear_pages_with(enum clearfw_instruction instruction, void *addr, unsigned int npages)
+{
+	if (!may_clear(examiner_here, addr, npages, HERE))
+		examiner_abort(examiner_here);
+	if (!examiner_here->hollow)
+		clearfw_core_table.clear_pages_with(instruction, addr, npages);
+}
+
+static void observe_tag_clear_pages(struct page *page, unsigned int npages, bool clear)
+{
+	struct examiner *examiner = examiner_here;
+
+	for (unsigned int i = 0; i < npages; i++)
+		if (!may_map(examiner, page + i, HERE))
+			examiner_abort(examiner);
+	clearfw_core_table.tag_clear_pages(page, npages, clear && !examiner->hollow);
+	for (unsigned int i = 0; clear && i < npages; i++)
+		examiner->grant.cleared[page[i].pfn]++;
 }
 
 static void refuse_kasan(struct examiner *examiner, const void *pc, const char *did)
@@ -111,20 +160,6 @@ static void *observe_memset(void *addr, int c, size_t nbytes)
 	if (!c && ((uintptr_t)untagged & (page - 1)) == 0)
 		grant_count_clear(&examiner->grant, cpu, untagged, nbytes >> examiner->machine->page_shift);
 	return written;
-}
-
-static bool may_map(struct examiner *examiner, const struct page *page, const void *pc)
-{
-	const struct machine *machine = examiner->machine;
-
-	if (page < machine->mem_map || page >= machine->mem_map + machine->nr_pages)
-		examiner_found(examiner, FOUND_crash, pc, "called kmap_local_page() of what is no struct page");
-	else if (!examiner->grant.given[page->pfn])
-		examiner_found_outside(examiner, FOUND_outside, pc, "mapped", machine_page_bytes(machine, page),
-				       machine_page_size(machine));
-	else
-		return true;
-	return false;
 }
 
 bool observe_may_map(const struct page *page)
@@ -163,6 +198,21 @@ static void observe_warn(const char *file, int line, const char *what)
 	clearfw_core_table.warn(file, line, what);
 }
 
+static bool observe_irqs_set(bool on)
+{
+	bool were_off = clearfw_core_table.irqs_set(on);
+
+	take_violation(examiner_here, HERE);
+	return were_off;
+}
+
+static __attribute__((noreturn)) void observe_bug(const char *file, int line, const char *what)
+{
+	examiner_found(examiner_here, FOUND_warning, HERE, "kernel BUG at line %d: %s", line, what);
+	examiner_abort(examiner_here);
+	clearfw_core_table.bug(file, line, what);
+}
+
 const struct clearfw_core *observe_core_table(void)
 {
 	static struct clearfw_core table;
@@ -175,6 +225,10 @@ const struct clearfw_core *observe_core_table(void)
 	table.kunmap_local = observe_kunmap_local;
 	table.might_sleep = observe_might_sleep;
 	table.warn = observe_warn;
+	table.clear_pages_with = observe_clear_pages_with;
+	table.tag_clear_pages = observe_tag_clear_pages;
+	table.irqs_set = observe_irqs_set;
+	table.bug = observe_bug;
 	return &table;
 }
 

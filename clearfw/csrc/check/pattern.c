@@ -30,6 +30,29 @@ static size_t spot_of(const struct pattern *pattern, size_t page_size, size_t in
 	}
 }
 
+#define MARK_BYTES 4096
+
+static size_t mark_at(size_t start, size_t index)
+{
+	return start + (index + start / MARK_BYTES + 1) * 2654435761u % MARK_BYTES;
+}
+
+static void write_marks(const struct pattern *pattern, uint8_t *bytes, size_t page_size, size_t index)
+{
+	for (size_t start = 0; start < page_size; start += MARK_BYTES)
+		bytes[mark_at(start, index)] = (uint8_t)pattern->word;
+}
+
+static bool marks_are(uint8_t byte, const uint8_t *bytes, size_t page_size, size_t index, size_t *where)
+{
+	for (size_t start = 0; start < page_size; start += MARK_BYTES) {
+		*where = mark_at(start, index);
+		if (bytes[*where] != byte)
+			return false;
+	}
+	return true;
+}
+
 static bool is_one_byte(uint64_t word)
 {
 	return word == (word & 0xff) * (UINT64_MAX / UINT8_MAX);
@@ -39,6 +62,10 @@ void pattern_write(const struct pattern *pattern, void *addr, size_t page_size, 
 {
 	uint64_t *words = addr;
 
+	if (pattern->spot == SPOT_MARKS) {
+		write_marks(pattern, addr, page_size, index);
+		return;
+	}
 	if (!is_dirty(pattern, index, npages) || pattern->spot != SPOT_WHOLE) {
 		memset(addr, 0, page_size);
 		if (is_dirty(pattern, index, npages))
@@ -71,6 +98,8 @@ bool pattern_is_intact(const struct pattern *pattern, const void *addr, size_t p
 	const uint8_t *bytes = addr;
 	size_t spot;
 
+	if (pattern->spot == SPOT_MARKS)
+		return marks_are((uint8_t)pattern->word, addr, page_size, index, where);
 	if (!is_dirty(pattern, index, npages))
 		return primitive_is_filled(addr, page_size, 0, where);
 	if (pattern->spot == SPOT_WHOLE)
@@ -83,4 +112,11 @@ bool pattern_is_intact(const struct pattern *pattern, const void *addr, size_t p
 		return true;
 	*where += spot + 1;
 	return false;
+}
+
+bool pattern_is_cleared(const struct pattern *pattern, const void *addr, size_t page_size, size_t index, size_t *where)
+{
+	if (pattern->spot == SPOT_MARKS)
+		return marks_are(0, addr, page_size, index, where);
+	return primitive_is_filled(addr, page_size, 0, where);
 }

@@ -7,17 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pattern_spot { SPOT_WHOLE, SPOT_FIRST, SPOT_LAST, SPOT_ANY };
+enum pattern_spot { SPOT_WHOLE, SPOT_FIRST, SPOT_LAST, SPOT_ANY, SPOT_MARKS };
 enum pattern_pages { PAGES_ALL, PAGES_FIRST, PAGES_LAST };
 
 struct pattern {
 	uint64_t word;		  /* fills a dirty page; of a single byte, its low byte */
-	enum pattern_spot spot;	  /* where in a page is the one dirty byte; WHOLE: everywhere */
+	/* Where in a page is the one dirty byte. WHOLE: everywhere. MARKS: one in 4 KiB, and the rest is not looked at. */
+	enum pattern_spot spot;
 	enum pattern_pages pages; /* which pages are dirty: the others are zero */
 };
 
 /* Page INDEX of NPAGES. ADDR is aligned to a word. */
 void pattern_write(const struct pattern *pattern, void *addr, size_t page_size, size_t index, size_t npages);
+/* Whether a page that held it is zero; if not, *where is the offset of a byte that is not. */
+bool pattern_is_cleared(const struct pattern *pattern, const void *addr, size_t page_size, size_t index, size_t *where);
 /* Whether the page still holds it; if not, *where is the offset of a byte that changed. */
 bool pattern_is_intact(const struct pattern *pattern, const void *addr, size_t page_size, size_t index,
 		       size_t npages, size_t *where);
