@@ -372,8 +372,7 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EWINDOW: (
         WindowError,
-        "{stack!r} goes to and fro over more chunks of 2 MiB than a window can follow: "
-        "what it cleared is not known, ask it with less memory",
+        "{stack!r} goes to and fro more than a window can follow, and what it cleared is not known: use less memory",
     ),
     CoreErrno.EPREEMPT: (
         PreemptionError,

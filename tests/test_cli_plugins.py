@@ -87,7 +87,7 @@ def test_a_workload_that_is_not_one_is_told_what_it_lacks(command: Command, tmp_
     done = command(*SMALL, "--workload", "busy", "--plugins-dir", tmp_path)
 
     assert done.status == 2
-    assert "workload busy has no supports, scenes, open: see the protocol" in done.line
+    assert "workload busy has no scenes, supports, open: see the protocol" in done.line
 
 
 def test_a_forgotten_decorator_is_warned_of_in_one_line(command: Command, tmp_path: Path) -> None:

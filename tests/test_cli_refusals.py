@@ -37,7 +37,7 @@ from clearfw.host import available_memory
         (["--rounds", "1"], "'--rounds': 1 is not in the range"),
         (["--kasan", "software"], "'--kasan': 'software' is not one of"),
         (["--hots"], "No such option"),
-        (["--workload", "churn", "--hot"], "hot=True asked for, which workload churn does not heed"),
+        (["--workload", "churn", "--hot"], "hot=True asked for, workload churn supports only"),
         (["--workload", "vmalloc", "--memory", "32M", "--peers"], "--peers asked for, .*hugetlb or orders"),
         (["--json", "no/such/run.json"], "'--json': there is no directory no/such: create it first"),
         (["--json", "."], "'--json': . cannot be written"),

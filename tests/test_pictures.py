@@ -11,6 +11,7 @@ import pytest
 
 from clearfw.reports import plots
 from clearfw.reports.plots import Chart
+from clearfw.reports.tables import grid
 from clearfw.results import bench as results_bench
 from clearfw.results import document, info
 
@@ -99,7 +100,7 @@ def test_the_cleared_pages_are_shares() -> None:
 )
 def test_nanoseconds_have_the_unit_people_say(ns: float, said: str) -> None:
     """Three digits, and the largest unit of which there is one."""
-    assert said == plots.ns_text(ns)
+    assert said == grid.ns_text(ns)
 
 
 def test_a_page_gives_the_colours(chart: Chart) -> None:

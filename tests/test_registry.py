@@ -127,7 +127,7 @@ def test_a_broken_plugin_is_listed_and_stops_nobody(install: Install, name: str)
     assert re.search(reason, info(loaded, name).reason)
 
 
-def test_ctrl_c_while_loading_is_heeded(install: Install) -> None:
+def test_ctrl_c_while_loading_ends_it(install: Install) -> None:
     """An interrupt is no failure of the plugin's."""
     install("slow", KeyboardInterrupt())
 

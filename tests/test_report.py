@@ -247,7 +247,7 @@ def test_latencies_have_a_table_of_their_own(result: Make, scene_run: Run) -> No
     slow = result(order=0, latency=latency)
     printed = text(bench.scene(scene_run(slow, result(order=1))), 80)
 
-    assert re.search(r"0 +batched +stosb +234 ns +1.5 us +1.8 ms\n", printed)
+    assert re.search(r"0 +batched +stosb +234 ns +1.5 us +1.84 ms\n", printed)
     assert "p99" not in text(bench.scene(scene_run(result())))
 
 

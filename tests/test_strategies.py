@@ -244,7 +244,7 @@ def test_an_object_without_hooks_is_no_strategy() -> None:
 
 
 def test_a_hook_under_another_name_counts() -> None:
-    """Pluggy's specname is heeded."""
+    """Pluggy's specname is followed."""
 
     class Mine:
         @hookimpl(specname="clearfw_init_on_free")

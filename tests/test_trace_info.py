@@ -121,7 +121,7 @@ def test_figures_equal_a_count_event_by_event(
 def test_a_trace_without_events_has_figures(tmp_path: Path) -> None:
     """Nothing is divided by nothing, in the text and in the picture either."""
     figures = examined(tmp_path / "t.trace")
-    plots.save(figures, tmp_path / "t.svg")
+    plots.trace(figures).save(tmp_path / "t.svg")
 
     assert (figures.events, figures.seconds, figures.events_per_second, figures.orders) == (0, None, None, ())
     assert "0 events" in shown(figures)
@@ -212,7 +212,7 @@ def test_the_json_is_plain_and_whole(trace: Trace) -> None:
 
 def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
     """As SVG, whose text can be read: pages cleared by order, and live pages over time."""
-    plots.save(examine(trace), tmp_path / "t.svg")
+    plots.trace(examine(trace)).save(tmp_path / "t.svg")
     words = [text.strip() for text in ET.parse(tmp_path / "t.svg").getroot().itertext() if text.strip()]  # noqa: S314
 
     for said in (
@@ -228,7 +228,7 @@ def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
 
 def test_a_picture_in_png_is_one(trace: Trace, tmp_path: Path) -> None:
     """By the ending of the name."""
-    plots.save(examine(trace), tmp_path / "t.png")
+    plots.trace(examine(trace)).save(tmp_path / "t.png")
 
     assert (tmp_path / "t.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
@@ -246,6 +246,6 @@ def test_time_stamps_at_the_ends_of_their_range(tmp_path: Path) -> None:
     made = events((ALLOC, 0, 0), (ALLOC, 1, 0))
     made.ts[:] = np.array([0, 2**64 - 1], np.uint64)
     figures = examined(tmp_path / "t.trace", made)
-    plots.save(figures, tmp_path / "t.png")
+    plots.trace(figures).save(tmp_path / "t.png")
 
     assert figures.seconds == pytest.approx(2**64 / 1e9)

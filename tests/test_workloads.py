@@ -263,7 +263,7 @@ def test_the_vmalloc_point_fires_as_in_the_kernel() -> None:
 
 
 @pytest.mark.parametrize("option", [{"touch": "all"}, {"hot": True}, {"threads": 2}, {"init_on_free": True}])
-def test_an_option_that_a_workload_does_not_heed_is_refused(option: dict[str, object]) -> None:
+def test_an_option_that_a_workload_does_not_support_is_refused(option: dict[str, object]) -> None:
     """Else its results would be labelled with what was not done."""
     options = Options(**option)  # type: ignore[arg-type]
     (name,) = option
@@ -271,7 +271,7 @@ def test_an_option_that_a_workload_does_not_heed_is_refused(option: dict[str, ob
     for workload in (Hugetlb(), Orders()):
         protocol.check_supported(workload, options)
     for workload in (Churn(), Vmalloc()):
-        with pytest.raises(ConfigError, match=f"{name}=.* which workload {workload.name} does not heed"):
+        with pytest.raises(ConfigError, match=f"{name}=.* workload {workload.name} supports only"):
             protocol.check_supported(workload, options)
 
 

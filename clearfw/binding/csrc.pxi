@@ -128,6 +128,7 @@ cdef extern from "mm/types.h" nogil:
         clearfw_config config
         uint32_t page_shift
         uint32_t first_pfn
+        uint32_t max_pfn
         uint32_t nr_pages
         memory memory
         page *mem_map

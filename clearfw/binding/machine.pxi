@@ -312,13 +312,18 @@ cdef class CoreMachine:
 
     @property
     def nr_pages(self) -> int:
-        """max_pfn: one past the last page's number, and so pages in all where no hole is below them."""
+        """Pages in all."""
         return self.require().nr_pages
 
     @property
     def first_pfn(self) -> int:
         """The first page's number: above 0 with hole=."""
         return self.require().first_pfn
+
+    @property
+    def max_pfn(self) -> int:
+        """One past the last page's number."""
+        return self.require().max_pfn
 
     @property
     def nr_free(self) -> int:
@@ -363,10 +368,10 @@ cdef class CoreMachine:
     cdef tuple _page_range(self, pfn, npages):
         cdef c_machine *machine = self.require()
         first = machine.first_pfn if pfn is None else pfn
-        count = machine.nr_pages - first if npages is None else npages
-        if not machine.first_pfn <= first <= machine.nr_pages or not 0 <= count <= machine.nr_pages - first:
+        count = machine.max_pfn - first if npages is None else npages
+        if not machine.first_pfn <= first <= machine.max_pfn or not 0 <= count <= machine.max_pfn - first:
             raise IndexError(
-                f"pfn {first:#x} and {count} pages from there, of {machine.first_pfn:#x} to {machine.nr_pages:#x}"
+                f"pfn {first:#x} and {count} pages from there, of {machine.first_pfn:#x} to {machine.max_pfn:#x}"
             )
         return first, count
 
@@ -454,8 +459,7 @@ cdef class CoreMachine:
     def struct_pages(self) -> bytes:
         """Return a copy of mem_map, the array of every struct page, from first_pfn on."""
         cdef c_machine *machine = self.require()
-        cdef size_t npages = machine.nr_pages - machine.first_pfn
-        return (<char *>(machine.mem_map + machine.first_pfn))[:npages * sizeof(page)]
+        return (<char *>(machine.mem_map + machine.first_pfn))[:machine.nr_pages * sizeof(page)]
 
     def litmus(self, str point, uint32_t pfn, uint64_t budget_ns, str unfenced=None):
         """Clear page PFN again and again at POINT, and read it in another thread: (rounds, offset seen stale or None).

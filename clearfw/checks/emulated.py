@@ -88,7 +88,7 @@ class EmulatedMachine:
         command = [*architecture.emulator(), str(build(architecture))]
         self._server = Server(command, compiled, strategy.name)
         try:
-            self.first_pfn, self.nr_pages = map(int, self.ask("boot", *words(config)))
+            self.first_pfn, self.max_pfn, self.nr_pages = map(int, self.ask("boot", *words(config)))
         except BaseException:
             self.close()
             raise
@@ -161,7 +161,7 @@ class EmulatedMachine:
 
     def _page_range(self, pfn: int | None, npages: int | None) -> tuple[int, int]:
         first = self.first_pfn if pfn is None else pfn
-        return first, self.nr_pages - first if npages is None else npages
+        return first, self.max_pfn - first if npages is None else npages
 
     def first_not(
         self, byte: int, pfn: int | None = None, npages: int | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from clearfw.errors import MissingExtraError
-from clearfw.reports.tables.grid import ns_text
+from clearfw.reports.tables.grid import ns_text, share
 
 if TYPE_CHECKING:
     import types
@@ -365,7 +365,7 @@ def _draw_cleared(figure: FigureBase, orders: Sequence[Cleared], title: str) -> 
     pages = dict.fromkeys(range(max((one.order for one in orders), default=0) + 1), 0)
     pages |= {one.order: one.cleared_pages for one in orders}
     total = sum(pages.values())
-    shares = [_share(count, total) for count in pages.values()]
+    shares = [share(count, total) for count in pages.values()]
     axes = _over_orders(figure, list(pages), title)
     drawn = axes.bar(range(len(pages)), list(pages.values()), color=COLOURS["series-0"], zorder=2)
     axes.bar_label(drawn, shares, padding=2, fontsize=8)
@@ -404,9 +404,3 @@ def _draw_live(figure: FigureBase, figures: TraceInfo) -> None:
     )
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
-
-
-def _share(part: int, whole: int) -> str:
-    if not part:
-        return ""
-    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0

@@ -1,8 +1,8 @@
-"""Stores that are not ordered, found in the machine code: does one reach a return with no fence behind it?
+"""Stores that are not ordered, found in the machine code: they reach a return with no fence behind them.
 
-A litmus test shows such a store when another CPU happens to read in time. This follows every path of the compiled
-strategy, through calls and jumps, and so needs no luck: what it passes has a fence on every path. What it cannot
-follow, it names.
+A litmus test shows such a store when another CPU happens to read in time. This follows every path of the
+compiled strategy, through calls and jumps, and so needs no luck: what it passes has a fence on every path.
+What it cannot follow, it names.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Ordering:
 
     Attributes:
         findings: what is wrong, by place.
-        untested: what could not be followed, a sentence each; with none and no finding, all stores are fenced.
+        untested: what could not be followed, a sentence each; with none, and no finding, all is fenced.
         remark: what is not wrong and worth knowing, or nothing.
 
     """
@@ -92,14 +92,10 @@ def _follow(code: Code, architecture: Architecture) -> Ordering:
     functions = code.functions()
     flow = Flow(code, architecture)
     flow.run(functions.values())
-    # A pointer that goes anywhere may call what nothing else does.
-    if flow.lost:
-        flow.run(code.address_taken())
     found = tuple(_findings(code, architecture, flow, functions))
     if not architecture.decisive:
-        untested = _untested(code, flow)
-        return Ordering(untested=untested, remark="; ".join(one.message for one in found))
-    return Ordering(found, _untested(code, flow))
+        return Ordering((), _untested(code, architecture, flow), "; ".join(one.message for one in found))
+    return Ordering(found, _untested(code, architecture, flow))
 
 
 def _findings(
@@ -127,10 +123,8 @@ def _finding(code: Code, architecture: Architecture, address: int, names: Iterab
     )
 
 
-def _untested(code: Code, flow: Flow) -> tuple[str, ...]:
+def _untested(code: Code, architecture: Architecture, flow: Flow) -> tuple[str, ...]:
     """Return what could not be followed, where that matters: with no store to order, nothing does."""
-    if not flow.unordered:
+    if not flow.lost or not (flow.unordered or any(map(architecture.is_store, code.sweep()))):
         return ()
-    return tuple(
-        dict.fromkeys(f"{code.place(address)}: {why}" for address, why in sorted(flow.lost.items()))
-    )
+    return tuple(dict.fromkeys(f"{code.place(address)}: {why}" for address, why in sorted(flow.lost.items())))

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clearfw.checks.ordering.elf import members
-from clearfw.checks.ordering.state import State, Value
 from clearfw.checks.ordering.step import Architecture, Kind, Step
 
 if TYPE_CHECKING:
     from clearfw.checks.ordering.code import Code
+    from clearfw.checks.ordering.state import State, Value
 
 _STORES = frozenset({"stnp", "sttnp"})
 # Barriers that order stores for all CPUs: the domains of inner and outer sharing, and the whole system.
-_FENCES = frozenset({f"{barrier} {domain}{kind}" for barrier in ("dmb", "dsb") for domain in ("ish", "osh")
-                     for kind in ("", "st")} | {f"{barrier} {kind}" for barrier in ("dmb", "dsb") for kind in ("sy", "st")})
+_FENCES = frozenset(
+    {
+        f"{barrier} {domain}{kind}"
+        for barrier in ("dmb", "dsb")
+        for domain in ("ish", "osh")
+        for kind in ("", "st")
+    }
+    | {f"{barrier} {kind}" for barrier in ("dmb", "dsb") for kind in ("sy", "st")}
+)
 _REGISTERS = tuple(f"x{n}" for n in range(31))
 _CLOBBERED = (*_REGISTERS[:19], "x30")
 _REGISTER, _IMMEDIATE, _MEMORY = 1, 2, 3  # Capstone's kinds of operand
@@ -68,7 +75,9 @@ def _indirect(instruction: Any, state: State, found: Code) -> Step:  # noqa: ANN
         return Step(Kind.CORE, state, name=str(value[1]), tail=tail)
     if value[:1] == ("address",) and found.is_code(int(str(value[1]))):
         return _direct(int(str(value[1])), state, found, tail=tail)
-    return Step(Kind.LOST, state, name=f"{instruction.mnemonic} {instruction.op_str} goes anywhere", tail=tail)
+    return Step(
+        Kind.LOST, state, name=f"{instruction.mnemonic} {instruction.op_str} goes anywhere", tail=tail
+    )
 
 
 def _whole(instruction: Any, register: int) -> str:  # noqa: ANN401
@@ -79,11 +88,13 @@ def _whole(instruction: Any, register: int) -> str:  # noqa: ANN401
 def _work(instruction: Any, state: State, found: Code) -> None:  # noqa: ANN401
     """Follow addresses and what is loaded from them; of all else only that it is something new."""
     value = _value(instruction, state, found)
+    for name in _written(instruction):
+        state.registers[name] = state.make(instruction.address, name) if value is None else value
+
+
+def _written(instruction: Any) -> frozenset[str]:  # noqa: ANN401
     _, written = instruction.regs_access()
-    for register in written:
-        name = _whole(instruction, register)
-        if name in _REGISTERS:
-            state.registers[name] = state.make(instruction.address, name) if value is None else value
+    return frozenset(_whole(instruction, register) for register in written) & frozenset(_REGISTERS)
 
 
 def _value(instruction: Any, state: State, found: Code) -> Value | None:  # noqa: ANN401
@@ -109,7 +120,7 @@ def _loaded(instruction: Any, memory: Any, state: State, found: Code) -> Value |
     address = int(str(held[1])) + memory.disp
     if address == found.core:
         return ("core",)
-    pointer = found.pointer(address)
+    pointer = found.constant_pointer(address)
     return None if pointer is None else ("address", pointer)
 
 
@@ -125,11 +136,13 @@ ARM64 = Architecture(
     decoder=_decoder,
     longest=4,
     registers=_REGISTERS,
+    arguments=(),
     clobbered=_CLOBBERED,
     step=_step,
+    written=_written,
     is_store=_is_store,
-    # The kernel's own clear_page() has STNP with no barrier behind it (arch/arm64/lib/clear_page.S, 7.3): the hint
-    # relaxes the order of loads only, and smp_wmb() and stlr order the stores as any other's.
+    # The kernel's own clear_page() has STNP with no barrier behind it (arch/arm64/lib/clear_page.S, 7.3):
+    # the hint relaxes the order of loads only, and smp_wmb() and stlr order the stores as any other's.
     decisive=False,
     fences="dmb or dsb of stores",
 )

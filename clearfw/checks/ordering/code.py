@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clearfw.checks.ordering.elf import SharedObject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -30,6 +31,14 @@ class Code(SharedObject):
             self._decoded[address] = next(self._decoder.disasm(raw, address, 1), None)
         return self._decoded[address]
 
+    def sweep(self) -> Iterator[Any]:
+        """Yield every instruction there is, one behind the other, whether or not control flow reaches it."""
+        self._decoder.skipdata = True
+        for section in self.sections:
+            if section.code:
+                yield from self._decoder.disasm(section.data, section.start)
+        self._decoder.skipdata = False
+
     def decoded_from(self, address: int, count: int) -> list[Any]:
         """Return up to COUNT instructions from ADDRESS on."""
         found: list[Any] = []
@@ -40,4 +49,6 @@ class Code(SharedObject):
 
     def decoded_before(self, address: int, start: int) -> list[Any]:
         """Return what control flow reached between START and ADDRESS, in order of address."""
-        return [self._decoded[at] for at in sorted(self._decoded) if start <= at < address and self._decoded[at]]
+        return [
+            self._decoded[at] for at in sorted(self._decoded) if start <= at < address and self._decoded[at]
+        ]

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.checks.ordering.places import Places
-from clearfw.compiler import INCLUDE_DIR
+from clearfw.toolchain.compiler import INCLUDE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _POINTER = 8
+# What may be written to once it is loaded; all else the loader makes read-only, or nobody writes to.
+_VARIABLE = frozenset({".data", ".tdata"})
 _RELATIVE = {"EM_X86_64": 8, "EM_AARCH64": 1027}  # R_X86_64_RELATIVE, R_AARCH64_RELATIVE
 
 
 @functools.cache
 def members(struct: str) -> dict[int, str]:
-    """Return what a record of clearfw/abi.h holds in 64 bits, by offset: its pointers, functions and others."""
+    """Return the pointers that a record of clearfw/abi.h holds in 64 bits, by offset."""
     text = re.sub(r"/\*.*?\*/", "", (INCLUDE_DIR / "clearfw" / "abi.h").read_text(), flags=re.DOTALL)
     (body,) = re.findall(rf"^struct {struct} {{(.*?)^}};", text, re.DOTALL | re.MULTILINE)
     names = [
@@ -41,6 +43,7 @@ class Section:
     start: int
     data: bytes
     code: bool
+    constant: bool
 
     def __contains__(self, address: int) -> bool:
         return self.start <= address < self.start + len(self.data)
@@ -66,11 +69,25 @@ class SharedObject:
                 raise ValueError(msg) from error
             self._places = Places(elf)
         self._starts = sorted((address, name) for name, address, _, code in self._symbols if code)
-        self._record = next((address for name, address, _, _ in self._symbols if name == "clearfw_strategy"), 0)
+        self._record = next(
+            (address for name, address, _, _ in self._symbols if name == "clearfw_strategy"), 0
+        )
 
     def pointer(self, address: int) -> int | None:
         """Return what the loader writes into the pointer at ADDRESS, if that is an address in this file."""
         return self._pointers.get(address)
+
+    def constant_pointer(self, address: int) -> int | None:
+        """Return the same where it stays so."""
+        constant = any(section.constant and address in section for section in self.sections)
+        return self._pointers.get(address) if constant else None
+
+    def functions_at(self, table: int) -> list[int]:
+        """Return the functions whose addresses stand one behind the other from TABLE on, and stay there."""
+        found: list[int] = []
+        while (to := self.constant_pointer(table + _POINTER * len(found))) is not None and self.is_code(to):
+            found.append(to)
+        return found
 
     def imported(self, address: int) -> str | None:
         """Return the name of the function of another file whose address the loader writes to ADDRESS."""
@@ -90,11 +107,6 @@ class SharedObject:
             for name, address in pointers.items()
             if address is not None and name not in {"name", "core"}
         }
-
-    def address_taken(self) -> frozenset[int]:
-        """Return where the functions begin whose address stands in its data."""
-        begin = {address for address, _ in self._starts}
-        return frozenset(begin & set(self._pointers.values()))
 
     def is_code(self, address: int) -> bool:
         """Return whether an instruction may lie at ADDRESS."""
@@ -127,7 +139,8 @@ def _sections(elf: Any) -> Iterator[Section]:  # noqa: ANN401  pyelftools has no
     for section in elf.iter_sections():
         flags = section["sh_flags"]
         if flags & SH_FLAGS.SHF_ALLOC and section["sh_type"] != "SHT_NOBITS":
-            yield Section(section["sh_addr"], section.data(), bool(flags & SH_FLAGS.SHF_EXECINSTR))
+            code, constant = flags & SH_FLAGS.SHF_EXECINSTR, section.name not in _VARIABLE
+            yield Section(section["sh_addr"], section.data(), bool(code), constant)
 
 
 def _symbols(elf: Any) -> Iterator[tuple[str, int, int, bool]]:  # noqa: ANN401

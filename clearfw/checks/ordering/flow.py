@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -11,39 +11,112 @@ from clearfw.checks.ordering.state import State
 from clearfw.checks.ordering.step import Kind, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from clearfw.checks.ordering.code import Code
+    from clearfw.checks.ordering.state import Fact, Value
     from clearfw.checks.ordering.step import Architecture
 
 # Beyond that many ways to come to one place, what they have in common is all that is kept of them.
 _MOST_STATES = 24
+# Beyond that many ways to call a function, it is taken to be called with anything.
+_MOST_ENTRIES = 8
+_MOST_CASES = 8
 
 INCOHERENT = "clear_pages_incoherent"
-# Of the core's functions: these fence, whatever the primitive; clear_pages() does so only where its primitive must.
+# Of the core's functions: these fence always; clear_pages() does so only where its primitive must.
 _FENCES = frozenset({"clear_page_make_coherent", "clear_pages_nt"})
 # What a compiler calls by itself: in a kernel they are the kernel's, whose stores are ordinary ones.
 _ORDINARY = frozenset({"memset", "memcpy", "memmove", "memcmp"})
 
 
+# What is known of arguments, by the register's name and the bytes it is about.
+Facts: TypeAlias = "frozenset[tuple[str, int, Fact]]"
+
+
 @attrs.frozen
-class Summary:
-    """What a function does to its caller's stores.
+class Case:
+    """How a function may return.
 
     Attributes:
-        pending: addresses of its stores that may be under way when it returns.
-        open: whether it may return without a fence of its own, and so with its caller's stores under way.
-        returns: whether it returns at all, as far as is known yet.
+        facts: what its arguments were then.
+        pending: addresses of its stores that may be under way.
+        open: whether there was no fence, and so its caller's stores are under way as before.
 
     """
 
-    pending: frozenset[int] = frozenset()
-    open: bool = False
-    returns: bool = False
+    facts: Facts
+    pending: frozenset[int]
+    open: bool
 
-    def joined(self, state: State) -> Summary:
-        """Return it with one more path to a return."""
-        return Summary(self.pending | state.pending, self.open or state.open, returns=True)
+    def behind(self, state: State) -> State | None:
+        """Return what a caller knows after a call that ended so; None: its arguments were not like that."""
+        after = state.copy()
+        for name, nbytes, fact in self.facts:
+            key = (_number(state.registers.get(name, ())), nbytes)
+            both = fact.both(after.facts[key]) if key in after.facts else fact
+            if not both.is_possible():
+                return None
+            after.facts[key] = both
+        after.pending = self.pending | (state.pending if self.open else frozenset())
+        after.open = state.open and self.open
+        return after
+
+
+@attrs.frozen
+class Summary:
+    """What a function does to its caller's stores and registers: none of CASES, and it does not return."""
+
+    cases: frozenset[Case] = frozenset()
+    written: frozenset[str] = frozenset()
+
+    def joined(self, case: Case) -> Summary:
+        """Return it with one more way to return."""
+        cases = self.cases | {case}
+        if len(cases) > _MOST_CASES:
+            pending: frozenset[int] = frozenset().union(*(one.pending for one in cases))
+            cases = frozenset({Case(frozenset(), pending, any(one.open for one in cases))})
+        return attrs.evolve(self, cases=cases)
+
+    @property
+    def pending(self) -> frozenset[int]:
+        """Addresses of the stores that may be under way when it returns."""
+        return frozenset().union(*(case.pending for case in self.cases))
+
+
+@attrs.frozen
+class Entry:
+    """Where a function begins, and what its callers there know of its arguments, by the register's name."""
+
+    address: int
+    constants: frozenset[tuple[str, Value]] = frozenset()
+    facts: Facts = frozenset()
+
+    def state(self, registers: Iterable[str]) -> State:
+        """Return what is known there."""
+        state = State.on_entry(registers)
+        for name, nbytes, fact in self.facts:
+            state.facts[state.registers[name], nbytes] = fact
+        state.registers.update(self.constants)
+        return state
+
+
+def _number(value: Value) -> Value:
+    """Return the number that an extended one has in its low half."""
+    return value[1] if value[:1] in {("narrow",), ("wide",)} and isinstance(value[1], tuple) else value
+
+
+def _entry(address: int, arguments: Iterable[str], state: State) -> Entry:
+    constants: set[tuple[str, Value]] = set()
+    facts: set[tuple[str, int, Fact]] = set()
+    for name in arguments:
+        value = state.registers.get(name, ())
+        if value[:1] == ("const",):
+            constants.add((name, value))
+        widths = (1, 4, 8) if _number(value) == value else (1, 4)
+        known = ((nbytes, state.facts.get((_number(value), nbytes))) for nbytes in widths)
+        facts.update((name, nbytes, fact) for nbytes, fact in known if fact is not None)
+    return Entry(address, frozenset(constants), frozenset(facts))
 
 
 class Flow:
@@ -52,16 +125,17 @@ class Flow:
     def __init__(self, code: Code, architecture: Architecture) -> None:
         self._code = code
         self._architecture = architecture
-        self._summaries: dict[int, Summary] = {}
-        self._callers: dict[int, set[int]] = collections.defaultdict(set)
-        self._waiting: collections.deque[int] = collections.deque()
+        self._summaries: dict[Entry, Summary] = {}
+        self._nr_entries: collections.Counter[int] = collections.Counter()
+        self._callers: dict[Entry, set[Entry]] = collections.defaultdict(set)
+        self._waiting: collections.deque[Entry] = collections.deque()
         self.lost: dict[int, str] = {}  # what could not be told, by the place
         self.unordered: set[int] = set()  # stores that need a fence, and could be reached
 
     def run(self, entries: Iterable[int]) -> None:
         """Look at every function that can be reached from ENTRIES, until no more is learnt."""
-        for entry in entries:
-            self._ask(entry)
+        for address in entries:
+            self._ask(Entry(address))
         while self._waiting:
             entry = self._waiting.popleft()
             summary = self._walk(entry)
@@ -69,37 +143,53 @@ class Flow:
                 self._summaries[entry] = summary
                 self._enqueue(self._callers[entry])
 
-    def summary(self, entry: int) -> Summary:
-        """Return what was learnt of the function at ENTRY."""
-        return self._summaries[entry]
+    def summary(self, address: int) -> Summary:
+        """Return what was learnt of the function at ADDRESS, whoever calls it."""
+        return self._summaries[Entry(address)]
 
-    def _enqueue(self, entries: Iterable[int]) -> None:
-        self._waiting.extend(sorted(set(entries) - set(self._waiting)))
+    def _enqueue(self, entries: Iterable[Entry]) -> None:
+        self._waiting.extend(entry for entry in entries if entry not in self._waiting)
 
-    def _ask(self, entry: int, caller: int | None = None) -> Summary:
-        if caller is not None:
-            self._callers[entry].add(caller)
+    def _ask(self, entry: Entry) -> Summary:
         if entry not in self._summaries:
             self._summaries[entry] = Summary()
+            self._nr_entries[entry.address] += 1
             self._enqueue([entry])
         return self._summaries[entry]
 
-    def _walk(self, entry: int) -> Summary:
+    def _call(self, step: Step, caller: Entry) -> Summary:
+        entry = _entry(step.to, self._architecture.arguments, step.state)
+        if entry not in self._summaries and self._nr_entries[step.to] >= _MOST_ENTRIES:
+            entry = Entry(step.to)
+        self._callers[entry].add(caller)
+        return self._ask(entry)
+
+    def _walk(self, entry: Entry) -> Summary:
         """Follow every path through the function at ENTRY, jumps to others included."""
         summary = Summary()
+        written: set[str] = set()
         places = _Places()
-        places.reach(entry, State.on_entry(self._architecture.registers))
+        places.reach(entry.address, entry.state(self._architecture.registers))
         while places.waiting:
             address, state = places.waiting.pop()
-            for step in self._straight(address, state, places):
-                for after in self._after(step, entry):
+            for step in self._straight(address, state, places, written):
+                for after in self._after(step, entry, written):
                     if after.kind is Kind.RETURN:
-                        summary = summary.joined(after.state)
+                        summary = summary.joined(self._case(after.state))
                     else:
                         places.reach(after.to, after.state)
-        return summary
+        return attrs.evolve(summary, written=frozenset(written))
 
-    def _straight(self, address: int, state: State, places: _Places) -> list[Step]:
+    def _case(self, state: State) -> Case:
+        facts = {
+            (str(key[0][2]), int(str(key[1])), fact)
+            for key, fact in state.facts.items()
+            if isinstance(key[0], tuple) and key[0][:2] == ("made", "entry") and not isinstance(key[1], tuple)
+        }
+        facts = {one for one in facts if one[0] in self._architecture.arguments}
+        return Case(frozenset(facts), state.pending, state.open)
+
+    def _straight(self, address: int, state: State, places: _Places, written: set[str]) -> list[Step]:
         """Run from ADDRESS to the first instruction that does more than go on to the next."""
         while True:
             instruction = self._code.at(address)
@@ -108,47 +198,50 @@ class Flow:
                 return []
             if self._architecture.is_store(instruction):
                 self.unordered.add(address)
+            written |= self._architecture.written(instruction)
             steps = self._architecture.step(instruction, state, self._code)
             behind = address + instruction.size
             if len(steps) != 1 or steps[0].kind is not Kind.NEXT or places.is_known(behind):
                 return [_located(step, address, behind) for step in steps]
             address, state = behind, steps[0].state
 
-    def _after(self, step: Step, entry: int) -> list[Step]:
-        """Return where a path goes on after a step: to a place, or back to the caller."""
-        state, behind = step.state, step.behind
-        if step.kind is Kind.CALL:
-            called = self._ask(step.to, entry)
-            if not called.returns:
-                return []
-            state.pending = called.pending | (state.pending if called.open else frozenset())
-            state.open = state.open and called.open
-        elif step.kind is Kind.CORE:
-            self._call_core(step)
+    def _after(self, step: Step, entry: Entry, written: set[str]) -> Iterator[Step]:
+        """Yield where a path goes on after a step: to a place, or back to the caller."""
+        if step.kind in {Kind.RETURN, Kind.GOTO}:
+            yield step
+        elif step.kind is Kind.NEXT:
+            yield attrs.evolve(step, to=step.behind)
+        elif step.kind is Kind.CALL:
+            called = self._call(step, entry)
+            written |= called.written
+            states = (case.behind(step.state) for case in called.cases)
+            yield from (self._back(step, state, called.written) for state in states if state is not None)
+        elif step.kind is not Kind.END:
+            self._leave(step)
+            written |= set(self._architecture.clobbered)
+            yield self._back(step, step.state, written)
+
+    def _leave(self, step: Step) -> None:
+        """A call of what is not in the strategy."""
+        if step.kind is Kind.LOST:
+            self.lost[step.at] = step.name
         elif step.kind is Kind.OUTSIDE and step.name not in _ORDINARY:
             self.lost[step.at] = f"{step.name}() is not in the strategy"
-        elif step.kind is Kind.LOST:
-            self.lost[step.at] = step.name
-        elif step.kind is Kind.END:
-            return []
-        if step.kind in {Kind.RETURN, Kind.GOTO, Kind.NEXT}:
-            return [attrs.evolve(step, to=behind) if step.kind is Kind.NEXT else step]
-        if step.tail:
-            return [Step(Kind.RETURN, state)]
-        self._clobber(state, step.at)
-        return [Step(Kind.GOTO, state, to=behind)]
-
-    def _call_core(self, step: Step) -> None:
-        if step.name == INCOHERENT:
+        elif step.kind is Kind.CORE and step.name == INCOHERENT:
             self.unordered.add(step.at)
             step.state.pending |= {step.at}
-        elif step.name in _FENCES:
+        elif step.kind is Kind.CORE and step.name in _FENCES:
             step.state.fence()
 
-    def _clobber(self, state: State, where: int) -> None:
+    def _back(self, step: Step, state: State, written: Collection[str]) -> Step:
+        """Return what comes behind a call; its registers hold what the function left there."""
+        if step.tail:
+            return Step(Kind.RETURN, state)
         state.flags = None
         for name in self._architecture.clobbered:
-            state.registers[name] = state.make(where, name)
+            if name in written:
+                state.registers[name] = state.make(step.at, name)
+        return Step(Kind.GOTO, state, to=step.behind)
 
 
 def _located(step: Step, at: int, behind: int) -> Step:

@@ -42,7 +42,7 @@ class Places:
         except (DWARFError, ELFError, KeyError, ValueError):  # then places are told by their address
             return
         finally:
-            self._lines.sort()
+            self._lines.sort(key=lambda line: line[0])  # of several at one address the last holds
             # The innermost first.
             self._inlined.sort(key=lambda one: one.end - one.start)
 
@@ -53,7 +53,9 @@ class Places:
         # DWARF 5 counts files from 0.
         first = 0 if program.header["version"] >= 5 else 1  # noqa: PLR2004
         names = ["", ""][:first]
-        names += [file.name.decode(errors="replace").rpartition("/")[2] for file in program.header["file_entry"]]
+        names += [
+            file.name.decode(errors="replace").rpartition("/")[2] for file in program.header["file_entry"]
+        ]
         self._lines += _lines(program, names)
         self._inlined += _inlined(dwarf, unit, names)
 

@@ -1,4 +1,4 @@
-"""What is known at one place of one path: values in registers, what branches have decided, stores under way."""
+"""What is known at a place of one path: values in registers, what branches decided, stores under way."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 _Key = TypeVar("_Key")
 _Held = TypeVar("_Held")
 
-# ("const", n), ("core",), ("function", name), ("address", a), ("made", where): whatever that instruction made,
-# ("and", value, n), ("flag", condition), ("wide", value): sign-extended, ("table", a), ("target", a).
+# ("const", n), ("address", a), ("core",): the core's table, ("function", name): one of it, ("outside", name),
+# ("made", where, what): what that instruction made, ("and", value, n), ("flag", condition), ("wide", value)
+# and ("narrow", value): extended by sign and by zeroes, ("table", a) and ("functions", a): an entry of one,
+# ("target", a): the place that an entry leads to.
 Value: TypeAlias = tuple[object, ...]
 
 # What a comparison of two numbers can say, and which of it each condition of x86 accepts.
@@ -56,12 +58,17 @@ class Condition:
 
 @attrs.frozen
 class Fact:
-    """What is known of a value: it lies in a range, signed, and is none of some numbers; of two, how they relate."""
+    """What is known of a value: its range, signed, and what it is not; of two, how they relate."""
 
     low: int
     high: int
     none_of: frozenset[int] = frozenset()
     relations: frozenset[str] = _RELATIONS
+
+    def both(self, other: Fact) -> Fact:
+        """Return what is known where both are."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return Fact(low, high, self.none_of | other.none_of, self.relations & other.relations)
 
     def is_possible(self) -> bool:
         """Return whether any value is like that."""
@@ -86,22 +93,17 @@ def signed(number: int, nbytes: int) -> int:
 def _narrowed(fact: Fact, code: str, number: int) -> Fact:
     """Return FACT where CODE holds between the value and NUMBER, a signed one."""
     low, high = fact.low, fact.high
-    if code == "e":
-        none_of = fact.none_of
-        return Fact(max(low, number), min(high, number), none_of)
     if code == "ne":
         return attrs.evolve(fact, none_of=fact.none_of | {number})
     if code in {"b", "be"} and number >= 0:  # unsigned, and so not negative
-        return attrs.evolve(fact, low=max(low, 0), high=min(high, number - (code == "b")))
-    if code in {"a", "ae"} and low >= 0:
-        if number < 0:  # unsigned, that is above all that is not negative
-            return attrs.evolve(fact, high=-1)
-        return attrs.evolve(fact, low=max(low, number + (code == "a")))
-    if code in {"l", "le"}:
-        return attrs.evolve(fact, high=min(high, number - (code == "l")))
-    if code in {"g", "ge"}:
-        return attrs.evolve(fact, low=max(low, number + (code == "g")))
-    return fact
+        low = max(low, 0)
+    if code in {"a", "ae"} and low >= 0 > number:  # unsigned, that is above all that is not negative
+        high = -1
+    if code in {"e", "g", "ge"} or (code in {"a", "ae"} and low >= 0 <= number):
+        low = max(low, number + (code in {"g", "a"}))
+    if code in {"e", "l", "le"} or (code in {"b", "be"} and number >= 0):
+        high = min(high, number - (code in {"l", "b"}))
+    return attrs.evolve(fact, low=low, high=high)
 
 
 def _compare(left: int, right: int, nbytes: int) -> str:
@@ -180,11 +182,12 @@ class State:
             condition = condition.swapped()
         if condition.left[0] == "const":
             left, right = (int(str(side[1])) for side in (condition.left, condition.right))
-            holds = _compare(signed(left, condition.nbytes), signed(right, condition.nbytes), condition.nbytes)
+            holds = _compare(
+                signed(left, condition.nbytes), signed(right, condition.nbytes), condition.nbytes
+            )
             return self.copy() if holds in _ACCEPTED[condition.code] else None
-        if condition.left[0] == "flag" and condition.right == ("const", 0):
-            inner = condition.left[1]
-            assert isinstance(inner, Condition)
+        inner = condition.left[1] if condition.left[0] == "flag" else None
+        if isinstance(inner, Condition) and condition.right == ("const", 0):
             return self.assume({"ne": inner, "e": inner.negated()}.get(condition.code))
         return self._learn(condition)
 
@@ -207,11 +210,15 @@ class State:
         return after
 
     def trim(self) -> None:
-        """Forget what is known of values that nothing holds any more."""
+        """Forget what is known of values that nothing holds any more, but for the function's arguments."""
         held: set[Value] = set()
         for value in (*self.registers.values(), *(self.slots or {}).values(), self.flags or ()):
             held.update(_parts(value))
-        self.facts = {key: fact for key, fact in self.facts.items() if _parts(key) <= held}
+        self.facts = {
+            key: fact
+            for key, fact in self.facts.items()
+            if all(part in held or part[1] == "entry" for part in _parts(key))
+        }
 
     def key(self) -> object:
         """Return what two states have in common that are the same."""

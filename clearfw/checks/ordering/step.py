@@ -55,8 +55,10 @@ class Architecture:
         decoder: makes Capstone's decoder for it.
         longest: bytes of the longest instruction.
         registers: those that have a value on entry.
+        arguments: those that a function takes its arguments from, as far as they are followed.
         clobbered: those that a call leaves with any value.
         step: what one instruction does.
+        written: the registers that it writes to.
         is_store: whether an instruction is a store that later ones may overtake.
         decisive: whether such a store without a fence is wrong; else it is only worth a remark.
         fences: what makes one visible, in words.
@@ -66,8 +68,10 @@ class Architecture:
     decoder: Callable[[], Any]
     longest: int
     registers: tuple[str, ...]
+    arguments: tuple[str, ...]
     clobbered: tuple[str, ...]
     step: StepFunction
+    written: Callable[[Any], frozenset[str]]
     is_store: Callable[[Any], bool]
     decisive: bool
     fences: str

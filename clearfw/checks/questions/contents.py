@@ -46,7 +46,7 @@ def look(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
 def look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
     """Raise what was found if memory outside the pages no longer holds garbage."""
     end = pfn + npages
-    for start, count in ((machine.first_pfn, pfn - machine.first_pfn), (end, machine.nr_pages - end)):
+    for start, count in ((machine.first_pfn, pfn - machine.first_pfn), (end, machine.max_pfn - end)):
         touched = machine.first_not(GARBAGE, start, count)
         if touched is not None:
             where, offset, byte = touched

@@ -26,7 +26,7 @@ static void decide_static_keys(struct machine *machine)
 
 static size_t mem_map_bytes(const struct machine *machine)
 {
-	return (size_t)machine->nr_pages * sizeof(struct page);
+	return (size_t)machine->max_pfn * sizeof(struct page);
 }
 
 static void init_struct_page(struct machine *machine, uint32_t pfn, bool high)
@@ -43,7 +43,7 @@ static void init_struct_page(struct machine *machine, uint32_t pfn, bool high)
 /* Those of a hole, of which there may be a million, come when they are asked for. */
 struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn)
 {
-	if (pfn >= machine->nr_pages)
+	if (pfn >= machine->max_pfn)
 		return NULL;
 	if (pfn < machine->first_pfn)
 		init_struct_page(machine, (uint32_t)pfn, false);
@@ -57,14 +57,14 @@ static int init_mem_map(struct machine *machine, struct clearfw_error *err)
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
-		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->nr_pages);
+		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->max_pfn);
 	machine->mem_map = map;
 	/* Millions of them where memory is a window. */
 	core_madvise(map, mem_map_bytes(machine), MADV_HUGEPAGE);
-	for (uint32_t pfn = machine->first_pfn; pfn < machine->nr_pages; pfn++)
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++)
 		init_struct_page(machine, pfn, pfn >= lowmem_pages);
 	buddy_init(&machine->zone[ZONE_NORMAL], ZONE_NORMAL, map, machine->first_pfn, lowmem_pages);
-	buddy_init(&machine->zone[ZONE_HIGHMEM], ZONE_HIGHMEM, map, lowmem_pages, machine->nr_pages);
+	buddy_init(&machine->zone[ZONE_HIGHMEM], ZONE_HIGHMEM, map, lowmem_pages, machine->max_pfn);
 	return 0;
 }
 
@@ -107,7 +107,8 @@ struct machine *machine_create(const struct clearfw_config *config, struct clear
 	machine->config = *config;
 	machine->page_shift = config->page_shift;
 	machine->first_pfn = (uint32_t)(config->hole >> config->page_shift);
-	machine->nr_pages = (uint32_t)((config->hole + config->memory) >> config->page_shift);
+	machine->nr_pages = (uint32_t)(config->memory >> config->page_shift);
+	machine->max_pfn = machine->first_pfn + machine->nr_pages;
 	pthread_mutex_init(&machine->lock, NULL);
 	vmalloc_init(&machine->vmalloc);
 	decide_static_keys(machine);
@@ -155,7 +156,7 @@ void machine_destroy(struct machine *machine)
 /* Every page is in exactly one place: a free block, an allocated block, or leaked. */
 static const char *blocks_are_valid(const struct machine *machine)
 {
-	for (uint32_t pfn = machine->first_pfn; pfn < machine->nr_pages;) {
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn;) {
 		const struct page *page = &machine->mem_map[pfn];
 		uint32_t state = page->flags & (PG_buddy | PG_pcp | PG_head | PG_bad);
 

@@ -112,7 +112,8 @@ struct machine {
 	struct clearfw_config config;
 	uint32_t page_shift;
 	uint32_t first_pfn; /* above 0: there is a hole below */
-	uint32_t nr_pages;  /* max_pfn, one past the last */
+	uint32_t max_pfn;   /* one past the last */
+	uint32_t nr_pages;
 	struct memory memory;
 	struct page *mem_map;
 	struct zone zone[MAX_NR_ZONES];

@@ -84,11 +84,11 @@ def numbers(table: Table, *names: str) -> None:
 
 
 def ns_text(ns: float) -> str:
-    """Return nanoseconds as people read them."""
-    for unit, name in ((1e6, "ms"), (1e3, "us")):
-        if ns >= unit:
-            return f"{ns / unit:.1f} {name}"
-    return f"{ns:.0f} ns"
+    """Return nanoseconds with three digits, in the largest unit of which there is one."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"
 
 
 def share(part: int, whole: int) -> str:

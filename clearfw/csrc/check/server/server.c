@@ -131,6 +131,7 @@ static void do_boot(struct session *session)
 			exit((fputs(NO_MEMORY, stderr), 1));
 	done(session);
 	say(session, machine->first_pfn);
+	say(session, machine->max_pfn);
 	say(session, machine->nr_pages);
 }
 
@@ -209,7 +210,7 @@ static void do_first_not(struct session *session)
 static void do_struct_pages(struct session *session)
 {
 	done(session);
-	for (uint32_t pfn = machine->first_pfn; pfn < machine->nr_pages; pfn++) {
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++) {
 		const struct page *page = &machine->mem_map[pfn];
 
 		fprintf(session->out, " %x,%x,%zx,%x,%x,%x,%x,%x,%x", page->flags, page->pfn,
