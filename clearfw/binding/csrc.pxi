@@ -97,6 +97,7 @@ cdef extern from "mm/memory.h" nogil:
         size_t lowmem
         char *direct
         clearfw_backing backing
+    void memory_share(int fd)
     int memory_populate(memory *memory, clearfw_backing asked, clearfw_error *err)
     int64_t memory_huge_bytes(const memory *memory)
 

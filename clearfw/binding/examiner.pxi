@@ -2,6 +2,11 @@
 # The examiner: a strategy asked in one cell after another, and all that it did looked at
 
 
+def share_ram(int fd):
+    """Have this process's machines take their RAM from FD, a memfd, one after another; -1: each has its own."""
+    memory_share(fd)
+
+
 cdef class Examiner:
     """A strategy alone on a machine, asked in cells. One at a time in a process."""
 

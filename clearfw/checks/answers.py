@@ -15,23 +15,36 @@ if TYPE_CHECKING:
 
 
 PASS, FAIL, NOT_ASKED, CANNOT = "pass", "FAIL", "not asked", "cannot"
+# Nothing was found, and not all was seen: lines that never ran; and nothing was found, for nothing could be.
+INCOMPLETE, UNTESTED = "incomplete", "untested"
 
 
 @attrs.frozen
 class Answer:
     """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
 
-    It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
+    It is not asked of a strategy that it is not about, and cannot be answered on some architectures. Incomplete:
+    lines of the strategy never ran. Untested: it could not be tested here.
+
+    Attributes:
+        lines: those that never ran, as "file.c:12".
+
     """
 
     check: Check
     status: str
     evidence: Evidence | None = None
+    lines: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong: what was not asked is not wrong."""
         return self.status != FAIL
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether it says what was to be known: with --strict, what is incomplete or untested counts as failed."""
+        return self.status not in {FAIL, INCOMPLETE, UNTESTED}
 
 
 @attrs.frozen
@@ -58,6 +71,11 @@ class Verdict:
     def passed(self) -> bool:
         """Whether no check failed."""
         return all(answer.passed for answer in self.answers)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether no check failed, and none is incomplete or untested."""
+        return all(answer.conclusive for answer in self.answers)
 
 
 def sentence(answer: Answer) -> str:

@@ -41,8 +41,8 @@ _PAST_THE_LARGEST = (1025, 2049)
 # Of an area, in pages; each also with a byte less and a byte more.
 _AREAS = (1, 2, 3, 5, 8, 17, 33, 64, 100, 129, 256, 257, 511, 512, 513, 700, 1025)
 
-# The most pages of a block, a list and an area for each page size: 64 MiB at least for blocks.
-_MOST_BLOCK = {4096: 4097, 16384: 2049, 65536: 1025}
+# The most pages of a block, a list and an area for each page size.
+_MOST_BLOCK = {4096: 4097, 16384: 2049, 65536: 257}
 _MOST_LIST = {4096: 2047, 16384: 513, 65536: 129}
 _MOST_AREA = {4096: 1100, 16384: 520, 65536: 140}
 
@@ -111,33 +111,18 @@ class Job:
     def _common(self) -> str:
         return f"page_size={self.page_size >> 10}K kasan={self.kasan} kmap=strict backing=base"
 
-    @property
-    def _largest(self) -> int:
-        """Bytes that the largest block needs, and a whole number of blocks of order 10."""
-        block = self.page_size << MAX_ORDER
-        return -(-_MOST_BLOCK[self.page_size] * self.page_size // block) * block
-
     def cmdline(self) -> str:
         """Return the machine for blocks and lists, from physical address 0 on."""
-        low = self._largest
-        if not self.highmem:
-            return f"memory={(2 * low) >> 20}M {self._common()}"
-        return f"memory={(3 * low) >> 20}M highmem={low >> 20}M {self._common()}"
+        return f"memory=128M {'highmem=64M ' if self.highmem else ''}{self._common()}"
 
     def beyond(self) -> str:
         """Return a machine whose memory lies on both sides of physical address 4 GiB."""
-        block = self.page_size << MAX_ORDER
-        half = max(block, 64 << 20)
-        high = f"highmem={half >> 20}M " if self.highmem else ""
-        return f"memory={(2 * half) >> 20}M {high}hole={(_4_GIB - half) >> 20}M {self._common()}"
+        return f"memory=128M {'highmem=64M ' if self.highmem else ''}hole=4032M {self._common()}"
 
     def for_areas(self) -> str:
         """Return the machine for vmalloc areas."""
-        most = 2 * _MOST_AREA[self.page_size] * self.page_size
-        memory = -(-most // (4 << 20)) * 4
-        memory = max(memory, (self.page_size << MAX_ORDER) >> 20, 16)
-        high = f"highmem={memory // 4}M " if self.highmem else ""
-        return f"memory={memory}M {high}{self._common()} vmalloc_init=always kasan.vmalloc=off"
+        memory = "memory=64M highmem=16M" if self.highmem else "memory=64M"
+        return f"{memory} {self._common()} vmalloc_init=always kasan.vmalloc=off"
 
 
 def jobs(kasans: Sequence[str] = KASANS) -> list[Job]:
@@ -170,7 +155,7 @@ def _orders(job: Job, point: str, zone: Zone) -> Iterator[Cell]:
         npages = 1 << order
         dirt = dirt_of(npages * job.page_size)
         # At both ends, and as aligned as a block of this order must be, and no more.
-        starts = [zone.start, zone.end - npages, zone.start + 1024 + npages]
+        starts = [zone.start, zone.end - npages, zone.start + npages]
         for start in starts[: 3 if order <= everywhere else 1]:
             if zone.start <= start and start + npages <= zone.end:
                 strict = _is_strict(job, zone, npages)
@@ -215,6 +200,8 @@ def beyond(points: Sequence[str], zones: Sequence[Zone], page_size: int) -> Iter
     border = _4_GIB // page_size
     everything = (zones[0].start, zones[-1].end)
     for point, npages in itertools.product(points, (1, 2, 3, 8, 17, 64, 512)):
+        if npages * page_size > _LARGE:
+            continue
         for start in (border - npages, border - npages // 2, border, border + 1024, everything[1] - npages):
             if any(zone.start <= start and start + npages <= zone.end for zone in zones):
                 yield Cell("block", point, (start,), npages)

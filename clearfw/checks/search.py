@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw import _core
-from clearfw.checks import cells
+from clearfw.checks import cells, flows, interpreted
 from clearfw.checks.cells import Cell, Job, Zone
 from clearfw.checks.coverage import Coverage
 from clearfw.config import Config
+from clearfw.errors import (
+    BackingError,
+    ClearfwError,
+    CoreErrno,
+    MapCountError,
+    MemoryLimitError,
+    NoCompilerError,
+    SystemCallError,
+    WindowError,
+)
 from clearfw.machine import Machine
 from clearfw.strategies import NativeStrategy
 from clearfw.toolchain import observed
-from clearfw.toolchain.compiler import find_compiler
+from clearfw.toolchain.compiler import compile_c, find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +42,17 @@ if TYPE_CHECKING:
 # asked each time, however busy the computer is.
 _EVENTS_OF_A_CALL = 2_000_000
 _EVENTS_OF_A_JOB = 12_000_000
+# What the computer, and not the strategy, is why for; and what nobody could look at.
+ENVIRONMENT = (BackingError, MapCountError, MemoryLimitError, NoCompilerError, SystemCallError)
+LOST = (WindowError,)
+
+_ESYS = int(CoreErrno.ESYS)
+_POINT_OF = {
+    "init_on_alloc": "alloc",
+    "init_on_free": "free",
+    "init_on_vmalloc": "vmalloc",
+    "init_vmalloc_pages": "vmalloc",
+}
 # New cells that comparisons may make, of a job.
 _DERIVED = 1500
 
@@ -43,6 +64,8 @@ class Told:
     Attributes:
         findings: the first of each kind at each init point, with what it was asked.
         places, reached: where the strategy's blocks begin, and where those do that ran.
+        untested: what of the order of stores could not be followed.
+        why_plain: why it was not instrumented; empty where it was.
         shared: static storage it wrote to, and the line that did.
         claims, calls: how often it claimed, of how many calls.
         waste: the most pages that one call cleared again, and the like.
@@ -51,6 +74,8 @@ class Told:
     """
 
     findings: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    untested: list[str] = attrs.field(factory=list)
+    why_plain: str = ""
     places: set[tuple[str, int, int]] = attrs.field(factory=set)
     reached: set[tuple[str, int, int]] = attrs.field(factory=set)
     shared: dict[str, str] = attrs.field(factory=dict)
@@ -62,12 +87,12 @@ class Told:
     hung: bool = False
 
 
-class _HungError(Exception):
+class HungError(Exception):
     """A call did not come back: the job ends."""
 
 
 @attrs.define
-class _Subject:
+class Subject:
     """One build of a strategy on one machine, under the examiner."""
 
     job: Job
@@ -123,46 +148,58 @@ class _Subject:
             return self.areas[cell.layout].npages
         return max((zone.end - cell.pfns[0] for zone in self.zones if zone.start <= cell.pfns[0] < zone.end), default=0)
 
-    def _look(self, cell: Cell) -> None:
+    def count(self) -> None:
+        """Count a cell."""
         told, counts = self.told, self.examiner.counts
         told.asked += 1
         told.calls += counts["calls"]
         told.claims += counts["claims"]
+
+    def _look(self, cell: Cell) -> None:
+        self.count()
         found = self.examiner.finding
         if found is None:
             return
-        key = f"{found['kind']} {cell.point} {cell.how}"
-        if key not in told.findings:
-            told.findings[key] = self._evidence(cell, found)
-        if found["kind"] == "hang":
-            raise _HungError
-
-    def _evidence(self, cell: Cell, found: dict[str, Any]) -> dict[str, Any]:
-        line = self.coverage.line(found["pc"]) if self.coverage else ""
         size = cell.size(self.job.page_size)
         is_order = cell.how == "block" and size & (size - 1) == 0
-        return {
-            "kind": found["kind"],
-            "how": cell.how,
-            "nbytes": cell.nbytes or None,
-            "kasan": self.job.kasan,
-            "evidence": {
-                "message": f"{found['message']} ({line})" if line else found["message"],
-                "config": f"{self.cmdline}" if cell.strict else self.cmdline.replace("kmap=strict", "kmap=priced"),
-                "point": cell.point,
-                "order": size.bit_length() - 1 if is_order else None,
-                "npages": size,
-                "pfn": found["pfn"],
-                "offset": found["offset"],
-                "byte": found["byte"],
-            },
+        self.found(
+            found,
+            cell.point,
+            cell.how,
+            order=size.bit_length() - 1 if is_order else None,
+            npages=size,
+            strict=cell.strict,
+        )
+
+    def found(
+        self, found: dict[str, Any], point: str, how: str, order: int | None, npages: int, *, strict: bool = True
+    ) -> None:
+        """Note a finding, unless there is one that answers the same."""
+        kind, job = found["kind"], self.job
+        if found["code"] == _ESYS:
+            raise SystemCallError(found["message"])
+        zones = "highmem" if job.highmem else "lowmem"
+        key = f"{kind} {point} {how} {job.kasan} {zones} {'count' if order is None else 'order'}"
+        line = self.coverage.line(found["pc"]) if self.coverage else ""
+        evidence = {
+            "message": f"{found['message']} ({line})" if line else found["message"],
+            "config": self.cmdline if strict else self.cmdline.replace("kmap=strict", "kmap=priced"),
+            "point": point,
+            "order": order,
+            "npages": npages,
+            "pfn": found["pfn"],
+            "offset": found["offset"],
+            "byte": found["byte"],
         }
+        self.told.findings.setdefault(key, evidence)
+        if kind == "hang":
+            raise HungError
 
 
 class _Walk:
     """An instrumented strategy's way through the cells: each comparison that is new makes new ones."""
 
-    def __init__(self, subject: _Subject, budget: _Budget) -> None:
+    def __init__(self, subject: Subject, budget: _Budget) -> None:
         self.subject, self.budget = subject, budget
         self.asked: dict[Cell, None] = {}
         self._known: set[int] = set()
@@ -218,7 +255,7 @@ class _Budget:
     rate: float = 0
     derived: int = 0
 
-    def allows(self, cell: Cell, subject: _Subject) -> bool:
+    def allows(self, cell: Cell, subject: Subject) -> bool:
         """Whether CELL is likely to fit."""
         likely = self.rate * cell.size(subject.job.page_size)
         if likely <= min(self.left, _EVENTS_OF_A_CALL):
@@ -226,7 +263,7 @@ class _Budget:
         subject.told.unseen += 1
         return False
 
-    def spend(self, cell: Cell, subject: _Subject) -> None:
+    def spend(self, cell: Cell, subject: Subject) -> None:
         """Note what CELL took."""
         events = subject.examiner.counts["events"]
         self.left -= events
@@ -242,17 +279,21 @@ class _Budget:
         return self.derived <= _DERIVED
 
 
-def explore(
-    strategy: Strategy, job: Job, points: frozenset[str], tell: Tell, patience_s: float
-) -> None:
+def explore(strategy: Strategy, job: Job, points: frozenset[str], tell: Tell, patience_s: float) -> None:
     """Ask STRATEGY, which serves POINTS, in all cells of JOB; tell one dict of what was found."""
     told = Told()
     try:
         if isinstance(strategy, NativeStrategy):
             _Native(strategy, job, points, told, patience_s).run()
-    except _HungError:
+        else:
+            interpreted.explore(strategy, job, points, told, patience_s, tell)
+    except HungError:
         told.hung = True
-    tell({"told": attrs.asdict(told)})
+    except ClearfwError as error:
+        # No cell raises: then it was no cell.
+        tell({"cannot": f"{error} (on {job.cmdline()})"})
+        return
+    tell({"told": attrs.asdict(told, value_serializer=lambda _, __, value: sorted(value) if isinstance(value, set) else value)})
 
 
 @attrs.define
@@ -270,6 +311,7 @@ class _Native:
         builds = [*self._builds()]
         budget = _Budget()
         pages = sorted(self.points & set(cells.POINTS))
+        self._order()
         if pages:
             self._on(self.job.cmdline(), builds, budget, self._pages(pages))
             self._on(self.job.beyond(), builds, budget, self._beyond(pages))
@@ -278,27 +320,41 @@ class _Native:
 
     def _builds(self) -> Iterator[tuple[_core.NativeStrategyHandle, Coverage | None]]:
         compiler = find_compiler()
-        if not observed.why_not(compiler):
+        self.told.why_plain = observed.why_not(compiler)
+        if not self.told.why_plain:
             path = observed.compile_observed(self.strategy.read, self.job.options, compiler)
             coverage = Coverage(path)
             self.told.places |= {attrs.astuple(place) for place in coverage.blocks.values()}
             yield _core.load_strategy(str(path)), coverage
         yield self.strategy.load(Config.parse(self.job.cmdline())), None
 
+    def _order(self) -> None:
+        """Follow the stores of the build that will run to a fence."""
+        from clearfw.checks import ordering
+
+        found = ordering.look(compile_c(self.strategy.read, self.job.options))
+        self.told.untested += found.untested
+        for one in found.findings:
+            for name in one.functions:
+                evidence = {"message": one.message, "config": self.job.cmdline(), "point": _POINT_OF.get(name, "")}
+                self.told.findings.setdefault(f"unordered {name}", evidence)
+
     def _on(
         self,
         cmdline: str,
         builds: Sequence[tuple[_core.NativeStrategyHandle, Coverage | None]],
         budget: _Budget,
-        ask: Callable[[_Subject, Callable[[Iterable[Cell]], None]], None],
+        ask: Callable[[Subject, Callable[[Iterable[Cell]], None]], None],
     ) -> None:
         with contextlib.closing(Machine(Config.parse(cmdline), [])) as machine:
             machine.stack_name = self.strategy.name
+            if self.job.page_size > 4096:  # noqa: PLR2004  all of it is used, and a fault takes longer than a page
+                machine.populate()
             asked: list[Cell] = []
             for handle, coverage in builds:
                 examiner = _core.Examiner(machine, handle)
                 examiner.limit(int(self.patience_s * 1e9), _EVENTS_OF_A_CALL)
-                subject = _Subject(self.job, machine, cmdline, examiner, self.told, coverage, _zones(machine))
+                subject = Subject(self.job, machine, cmdline, examiner, self.told, coverage, zones(machine))
                 try:
                     if handle.is_observed:
                         walk = _Walk(subject, budget)
@@ -313,8 +369,8 @@ class _Native:
                         area.free()
                     examiner.close()
 
-    def _pages(self, points: Sequence[str]) -> Callable[[_Subject, Callable[[Iterable[Cell]], None]], None]:
-        def ask(subject: _Subject, run: Callable[[Iterable[Cell]], None]) -> None:
+    def _pages(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
+        def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
             def smallest_first(given: Iterable[Cell]) -> list[Cell]:
                 return sorted(given, key=lambda cell: cell.size(self.job.page_size))
 
@@ -323,6 +379,8 @@ class _Native:
             bulk = [*cells.lists(self.job, points, subject.zones, bulk=self._bulk)]
             subject.keep_open(pfn for cell in bulk for pfn in cell.pfns)
             run(smallest_first(bulk))
+            subject.examiner.unseal()
+            flows.run(subject, points)
 
         return ask
 
@@ -330,17 +388,17 @@ class _Native:
     def _bulk(self) -> bool:
         return self.strategy.load(Config.parse(self.job.cmdline())).bulk
 
-    def _beyond(self, points: Sequence[str]) -> Callable[[_Subject, Callable[[Iterable[Cell]], None]], None]:
-        def ask(subject: _Subject, run: Callable[[Iterable[Cell]], None]) -> None:
+    def _beyond(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
+        def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
             subject.examiner.seal()
             run(cells.beyond(points, subject.zones, self.job.page_size))
 
         return ask
 
-    def _areas(self, subject: _Subject, run: Callable[[Iterable[Cell]], None]) -> None:
+    def _areas(self, subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
         for layout in cells.LAYOUTS:
             subject.examiner.unseal()
-            with _laid_out(subject.machine, layout, cells.most_of_an_area(self.job)) as area:
+            with laid_out(subject.machine, layout, cells.most_of_an_area(self.job)) as area:
                 if area is None:
                     continue
                 subject.areas = {layout: area}
@@ -349,10 +407,9 @@ class _Native:
                 subject.examiner.unseal()
                 subject.areas = {}
 
-    def _learn(self, subject: _Subject) -> None:
+    def _learn(self, subject: Subject) -> None:
         told, examiner = self.told, subject.examiner
-        for name, value in examiner.waste.items():
-            told.waste[name] = max(told.waste.get(name, value), value)
+        note_waste(subject)
         if subject.coverage is None:
             return
         blocks = subject.coverage.blocks
@@ -365,7 +422,7 @@ class _Native:
 class _Plain:
     """The build that will run, asked what the instrumented one was asked."""
 
-    subject: _Subject
+    subject: Subject
     also: list[Cell]
 
     def run(self, given: Iterable[Cell]) -> None:
@@ -376,7 +433,16 @@ class _Plain:
             self.subject.ask(cell)
 
 
-def _zones(machine: Machine) -> tuple[Zone, ...]:
+def note_waste(subject: Subject) -> None:
+    """Keep the most that any call did without need."""
+    waste = subject.told.waste
+    found = dict(subject.examiner.waste)
+    found["longest_clear_bytes"] = found.pop("longest_clear") * subject.job.page_size
+    for name, value in found.items():
+        waste[name] = max(waste.get(name, value), value)
+
+
+def zones(machine: Machine) -> tuple[Zone, ...]:
     config = machine.config
     first, end = config.hole // config.page_size, (config.hole + config.memory) // config.page_size
     border = end - config.highmem // config.page_size
@@ -385,14 +451,15 @@ def _zones(machine: Machine) -> tuple[Zone, ...]:
 
 
 @contextlib.contextmanager
-def _laid_out(machine: Machine, layout: str, npages: int) -> Iterator[_core.VmallocArea | None]:
+def laid_out(machine: Machine, layout: str, npages: int) -> Iterator[_core.VmallocArea | None]:
     """Yield an area whose pages lie as LAYOUT says, of NPAGES or as many as there are; None where there is none."""
     nbytes = npages * machine.config.page_size
     with contextlib.ExitStack() as stack:
         if layout == "pages":
-            arena = stack.enter_context(_core.Arena(machine, machine.config.page_size << cells.MAX_ORDER))
-            arena.fragment(1)
-            nbytes = min(nbytes, machine.nr_free // 2 * machine.config.page_size)
+            every = sorted(machine.alloc_pages_bulk(machine.nr_free, "GFP_HIGHUSER"), key=lambda page: page.pfn)
+            machine.free_pages_bulk(every[::2])
+            stack.callback(machine.free_pages_bulk, every[1::2])
+            machine.drain()
         elif layout == "runs":
             held = [machine.alloc_pages(order) for order in (0, 1, 0, 2, 0, 3, 0, 4, 0, 5)]
             for block in held[::2]:

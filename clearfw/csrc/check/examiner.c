@@ -44,7 +44,7 @@ static void place_text(const struct grant *grant, uint64_t pfn, char *text, size
 {
 	uint64_t first = grant->npages ? grant_page(grant, 0)->pfn : 0;
 
-	if (pfn < grant->machine->nr_pages && grant->given[pfn])
+	if (pfn < grant->machine->max_pfn && grant->given[pfn])
 		snprintf(text, room, "through an address that is not its own");
 	else if (grant->kind == GRANT_LIST)
 		snprintf(text, room, "which is not in the list");
@@ -397,14 +397,13 @@ static bool examine(struct examiner *examiner, struct call *call)
 {
 	struct cpu *cpu = current_cpu.cpu;
 	struct before before = look_before(cpu);
-	bool sealed = examiner->grant.sealed, claimed;
+	bool claimed;
 
 	if (!save_struct_pages(examiner)) {
 		if (examiner_found(examiner, FOUND_refused, NULL, "saving struct pages"))
 			examiner->found.code = CLEARFW_ESYS;
 		return false;
 	}
-	grant_seal(&examiner->grant);
 	grant_open(&examiner->grant);
 	dirty(examiner);
 	run(examiner, call);
@@ -422,11 +421,10 @@ static bool examine(struct examiner *examiner, struct call *call)
 		if (!examiner->hollow)
 			look_at_contents(examiner, claimed);
 	}
-	if (!sealed && (!claimed || examiner->found.kind))
+	/* The allocator goes on, and hands it out or takes it back. */
+	if (!examiner->grant.sealed && (!claimed || examiner->found.kind))
 		zero_pages(examiner);
 	grant_shut(&examiner->grant);
-	if (!sealed)
-		grant_unseal(&examiner->grant);
 	if (cpu->stats.longest_clear > examiner->longest_clear)
 		examiner->longest_clear = cpu->stats.longest_clear;
 	grant_take(&examiner->grant);

@@ -20,8 +20,8 @@ static uint8_t *map_bytes(size_t nbytes)
 int grant_init(struct grant *grant, struct machine *machine, struct clearfw_error *err)
 {
 	*grant = (struct grant){ .machine = machine };
-	grant->given = map_bytes(machine->nr_pages);
-	grant->cleared = map_bytes(machine->nr_pages);
+	grant->given = map_bytes(machine->max_pfn);
+	grant->cleared = map_bytes(machine->max_pfn);
 	grant->seals = (size_t)sysconf(_SC_PAGESIZE) <= machine_page_size(machine) && !machine->memory.window;
 	if (grant->given && grant->cleared)
 		return 0;
@@ -35,9 +35,9 @@ void grant_deinit(struct grant *grant)
 		return;
 	grant_unseal(grant);
 	if (grant->given)
-		munmap(grant->given, grant->machine->nr_pages);
+		munmap(grant->given, grant->machine->max_pfn);
 	if (grant->cleared)
-		munmap(grant->cleared, grant->machine->nr_pages);
+		munmap(grant->cleared, grant->machine->max_pfn);
 	free(grant->pages);
 	*grant = (struct grant){ .machine = NULL };
 }
@@ -154,7 +154,9 @@ void grant_open(struct grant *grant)
 
 void grant_shut(struct grant *grant)
 {
-	protect_pages(grant, PROT_READ);
+	/* A page of a list that was passed on is asked for alone, as a block: it stays open with the others. */
+	if (!grant->keeps_open)
+		protect_pages(grant, PROT_READ);
 }
 
 void grant_keep_open(struct grant *grant, struct page *const *pages, size_t npages)

@@ -53,7 +53,7 @@ static bool may_map(struct examiner *examiner, const struct page *page, const vo
 {
 	const struct machine *machine = examiner->machine;
 
-	if (page < machine->mem_map || page >= machine->mem_map + machine->nr_pages)
+	if (page < machine->mem_map || page >= machine->mem_map + machine->max_pfn)
 		examiner_found(examiner, FOUND_crash, pc, "called kmap_local_page() of what is no struct page");
 	else if (!examiner->grant.given[page->pfn])
 		examiner_found_outside(examiner, FOUND_outside, pc, "mapped", machine_page_bytes(machine, page),
@@ -286,7 +286,7 @@ static void found_struct_page(struct examiner *examiner, size_t offset, const vo
 static bool is_other_place(struct examiner *examiner, const char *addr, bool store, bool atomic, const void *pc)
 {
 	const struct machine *machine = examiner->machine;
-	size_t map_bytes = (size_t)machine->nr_pages * sizeof(struct page);
+	size_t map_bytes = (size_t)machine->max_pfn * sizeof(struct page);
 
 	if (is_between(addr, examiner->image, examiner->image_bytes)) {
 		if (store && !atomic)
