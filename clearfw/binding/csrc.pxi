@@ -308,7 +308,7 @@ cdef extern from "check/finding.h" nogil:
         uint64_t pfn
         uint64_t offset
         int byte
-        uint64_t pc
+        uint64_t pc[6]
         char message[400]
 
 cdef extern from "check/pattern.h" nogil:

@@ -121,7 +121,7 @@ cdef class Examiner:
 
     @property
     def finding(self):
-        """What was found in this cell, or None: a dict of kind, code, pfn, offset, byte, pc and message."""
+        """What was found in this cell, or None: a dict of kind, code, pfn, offset, byte, frames and message."""
         cdef finding *found = &self.examiner.found
         cdef uint64_t none = <uint64_t>-1
         if not found.kind:
@@ -142,7 +142,7 @@ cdef class Examiner:
             "pfn": None if found.pfn == none else found.pfn,
             "offset": None if found.offset == none else found.offset,
             "byte": None if found.byte < 0 else found.byte,
-            "pc": found.pc,
+            "frames": [found.pc[i] for i in range(6) if found.pc[i]],
             "message": message,
         }
 

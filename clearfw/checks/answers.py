@@ -54,6 +54,7 @@ class Verdict:
     Attributes:
         given: how it was named on the command line.
         arch: where it was asked, if not on this computer.
+        alone: whether no other strategy that was asked has its name.
 
     """
 
@@ -62,10 +63,13 @@ class Verdict:
     answers: tuple[Answer, ...]
     arch: str = ""
 
+    alone: bool = True
+
     @property
     def label(self) -> str:
-        """The strategy, and where it was asked."""
-        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
+        """The strategy, its file where another has the same name, and where it was asked."""
+        name = self.strategy if self.alone else f"{self.strategy} ({self.given})"
+        return f"{name} on {self.arch}" if self.arch else name
 
     @property
     def passed(self) -> bool:

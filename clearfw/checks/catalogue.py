@@ -115,8 +115,9 @@ searched(
     "In every cell: nothing that may sleep, no warning, and preemption and interrupts as they were.",
     "Allocation may be atomic, and the bulk allocator holds a spinlock: no might_sleep(), no "
     "cond_resched(), no allocation inside an init point (v2 of the batching patch dropped its "
-    "cond_resched() for this, 2026).",
-    "sleep *",
+    "cond_resched() for this, 2026); vmalloc() may sleep as a rule.",
+    "sleep alloc *",
+    "sleep free *",
     "warning *",
     "context *",
     "refused *",

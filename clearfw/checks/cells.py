@@ -121,13 +121,37 @@ class Job:
 
     def for_areas(self) -> str:
         """Return the machine for vmalloc areas."""
-        memory = "memory=64M highmem=16M" if self.highmem else "memory=64M"
-        return f"{memory} {self._common()} vmalloc_init=always kasan.vmalloc=off"
+        memory = "memory=128M highmem=64M" if self.highmem else "memory=128M"
+        return f"{memory} hole=4032M {self._common()} vmalloc_init=always kasan.vmalloc=off"
 
 
-def jobs(kasans: Sequence[str] = KASANS) -> list[Job]:
-    """Return every job: page size, HIGHMEM and KASAN mode."""
-    return [Job(*one) for one in itertools.product(PAGE_SIZES, (False, True), kasans)]
+def jobs() -> list[Job]:
+    """Return every job: page size, HIGHMEM and KASAN mode; one after another differ in all three, to find soon."""
+    every = [Job(*one) for one in itertools.product(PAGE_SIZES, (False, True), KASANS)]
+    # 24 jobs in steps of 5 are all 24; the first is the plainest.
+    return [every[5 * step % len(every)] for step in range(len(every))]
+
+
+# Where lists and blocks are longer than there is memory: every byte of them is looked at all the same.
+WINDOW = "memory=9G window=1 backing=base"
+
+
+def in_a_window(points: Sequence[str], *, bulk: bool) -> Iterator[Cell]:
+    """Yield what 15 and 16 bits are too few to count."""
+    for point in points:
+        for npages in ((1 << 15) + 1, (1 << 16) + 1):
+            yield Cell("block", point, (512,), npages)
+            if bulk:
+                yield Cell("list", point, tuple(range(512, 512 + npages)))
+
+
+def lists_beyond(points: Sequence[str], zones: Sequence[Zone], page_size: int) -> Iterator[Cell]:
+    """Yield lists of pages on both sides of physical address 4 GiB."""
+    border = _4_GIB // page_size
+    near = [pfn for pfn in range(border - 34, border + 34, 2) if any(z.start <= pfn < z.end for z in zones)]
+    for point, nr in itertools.product(points, (1, 3, 17, len(near))):
+        yield Cell("list", point, tuple(near[-nr:]))
+        yield Cell("list", point, tuple(reversed(near[-nr:])))
 
 
 @attrs.frozen
@@ -166,7 +190,7 @@ def _orders(job: Job, point: str, zone: Zone) -> Iterator[Cell]:
 
 def _is_strict(job: Job, zone: Zone, npages: int) -> bool:
     """Whether kmap_local really maps: two system calls a page, and a fault for each of the host's pages in it."""
-    return not zone.highmem or npages <= 17 or npages * job.page_size <= 1 << 20  # noqa: PLR2004
+    return not zone.highmem or npages in {1, 2, 17, 512} or npages * job.page_size <= 1 << 20
 
 
 def _counts(job: Job, point: str, zone: Zone) -> Iterator[Cell]:
@@ -227,6 +251,12 @@ def lists(job: Job, points: Sequence[str], zones: Sequence[Zone], *, bulk: bool)
 
 
 def _mixed(points: Sequence[str], low: Sequence[int], high: Sequence[int]) -> Iterator[Cell]:
+    # The last pages of lowmem and the first of HIGHMEM are neighbours.
+    border = high[0]
+    for point, nr in itertools.product(points, (1, 2, 3, 16)):
+        across = range(border - nr, border + nr)
+        yield Cell("list", point, tuple(across))
+        yield Cell("list", point, tuple(reversed(across)))
     for point, nr in itertools.product(points, (1, 2, 3, 8, 16)):
         halves = low[:nr], high[:nr]
         yield Cell("list", point, (*halves[0], *halves[1]))
@@ -266,11 +296,11 @@ def derived(cell: Cell, value: int, page_size: int, limit: int) -> Iterator[Cell
 
     LIMIT is how many pages there are in a row from its first page on.
     """
-    near = [v for v in (value - 1, value, value + 1) if v >= 0]
+    near = [v for v in (value - 1, value, value + 1) if 0 <= v < 1 << 64]
     counts = dict.fromkeys(v for v in (*near, *(n // page_size + d for n in near for d in (-1, 0, 1))) if v > 0)
     if cell.how == "block":
         yield from (attrs.evolve(cell, npages=v) for v in counts if v <= limit)
-        yield from (attrs.evolve(cell, pfns=(v,)) for v in near)
+        yield from (attrs.evolve(cell, pfns=(v,)) for v in near if v < 1 << 32)
     elif cell.how == "list":
         run = cell.pfns[0]
         for v in counts:
@@ -278,7 +308,7 @@ def derived(cell: Cell, value: int, page_size: int, limit: int) -> Iterator[Cell
                 yield attrs.evolve(cell, pfns=cell.pfns[:v])
             elif 2 * v <= limit:
                 yield attrs.evolve(cell, pfns=tuple(range(run, run + 2 * v, 2)))
-        yield from (attrs.evolve(cell, pfns=(v, *cell.pfns[1:])) for v in near if v not in cell.pfns)
+        yield from (attrs.evolve(cell, pfns=(v, *cell.pfns[1:])) for v in near if v not in cell.pfns and v < 1 << 32)
     else:
         sizes = dict.fromkeys((*near, *(v * page_size for v in counts)))
         yield from (attrs.evolve(cell, nbytes=v) for v in sizes if 0 < v <= limit * page_size)

@@ -50,8 +50,9 @@ def run(
     patience_s: float = PATIENCE_S,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    fail_fast: bool = False,
 ) -> Iterator[Answer]:
-    """Yield the answer of each check (all, or those named), in order.
+    """Yield the answer of each check (all, or those named), in order; with FAIL_FAST, those that the first failure has.
 
     A call of the strategy may take PATIENCE_S of processor time. PROGRESS is told how much is done, of how much.
     With ARCHITECTURE, the core and the strategy are that one's, under its emulator. Raises CheckError where the
@@ -60,8 +61,11 @@ def run(
     asked = {name: one for name, one in checks().items() if name in (names or checks())}
     points = served(strategy, architecture)
     about = {name: one for name, one in asked.items() if one.points & points}
-    run_ = _Run(strategy, architecture, points, patience_s, workers, progress)
+    run_ = _Run(strategy, architecture, points, patience_s, workers, progress, fail_fast)
     found = run_.all_of(about)
+    if fail_fast and any(not answer.passed for answer in found.values()):
+        yield from (answer for answer in found.values() if not answer.passed)
+        return
     for one in asked.values():
         yield found[one.name] if one.name in found else _not_asked(one)
 
@@ -90,6 +94,7 @@ class _Run:
     patience_s: float
     workers: int
     progress: Callable[[int, int], None] | None
+    fail_fast: bool = False
     findings: dict[str, Evidence] = attrs.field(factory=dict)
     told: list[dict[str, Any]] = attrs.field(factory=list)
     hung: str = ""
@@ -105,6 +110,13 @@ class _Run:
                 answers[task.name] = self._answer(about[task.name], outcome)
             else:
                 self._learn(task, outcome)
+            if self.fail_fast:
+                self._share_out(about, answers)
+                if any(not answer.passed for answer in answers.values()):
+                    return answers
+        if self.told and not any(told["claims"] for told in self.told) and not self.findings:
+            message = "passed on every block, every list and every area, with and without HIGHMEM and KASAN"
+            self.findings["unclaimed"] = Evidence(message=message)
         self._share_out(about, answers)
         for one in searched:
             if one.name not in answers:
@@ -170,9 +182,6 @@ class _Run:
 
     def _share_out(self, about: Mapping[str, Check], answers: dict[str, Answer]) -> None:
         """Have each finding answer its check."""
-        if self.told and not any(told["claims"] for told in self.told) and not self.findings:
-            message = "passed on every block, every list and every area, with and without HIGHMEM and KASAN"
-            self.findings["unclaimed"] = Evidence(message=message)
         for key, evidence in self.findings.items():
             one = answered_by(f"{key} ", about) or answered_by(key, about)
             if one is not None and (one.name not in answers or answers[one.name].status != FAIL):
@@ -222,6 +231,9 @@ class _Run:
         def most(key: str) -> Any:  # noqa: ANN401  numbers, or pairs of them
             return max((told["waste"][key] for told in self.told if key in told["waste"]), default=None)
 
+        sleeps = next((one for key, one in self.findings.items() if key.startswith("sleep vmalloc")), None)
+        if name == "vmalloc_whole" and sleeps:
+            return sleeps.message
         if name == "zero_on_alloc" and (again := most("cleared_again")) and again[0]:
             return f"clears {again[0]} of {again[1]} pages more than once"
         if name == "highmem_mapped" and (again := most("mapped_again")) and again[0]:

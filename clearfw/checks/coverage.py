@@ -11,7 +11,7 @@ import attrs
 from clearfw.toolchain.compiler import INCLUDE_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _BLOCK = "__sanitizer_cov_trace_pc"
@@ -64,6 +64,12 @@ class Coverage:
         """Return that as "file.c:12"; empty where it is not known."""
         place = self.place(offset) if offset else None
         return f"{place.file.rpartition('/')[2]}:{place.line}" if place else ""
+
+    def line_of(self, frames: Iterable[int]) -> str:
+        """Return the innermost line of the strategy's own files among return addresses, else the innermost of all."""
+        places = [(offset, place) for offset in frames if (place := self.place(offset)) is not None]
+        own = [offset for offset, place in places if not _is_ours(place.file)]
+        return self.line(own[0] if own else places[0][0]) if places else ""
 
     def variable(self, offset: int) -> str:
         """Return the name of the variable at OFFSET."""

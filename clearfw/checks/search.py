@@ -180,7 +180,7 @@ class Subject:
             raise SystemCallError(found["message"])
         zones = "highmem" if job.highmem else "lowmem"
         key = f"{kind} {point} {how} {job.kasan} {zones} {'count' if order is None else 'order'}"
-        line = self.coverage.line(found["pc"]) if self.coverage else ""
+        line = self.coverage.line_of(found["frames"]) if self.coverage else ""
         evidence = {
             "message": f"{found['message']} ({line})" if line else found["message"],
             "config": self.cmdline if strict else self.cmdline.replace("kmap=strict", "kmap=priced"),
@@ -315,6 +315,8 @@ class _Native:
         if pages:
             self._on(self.job.cmdline(), builds, budget, self._pages(pages))
             self._on(self.job.beyond(), builds, budget, self._beyond(pages))
+            if self.job == cells.Job(4096, highmem=False, kasan="off"):
+                self._on(cells.WINDOW, builds[-1:], budget, self._window(pages))
         if "vmalloc" in self.points:
             self._on(self.job.for_areas(), builds, budget, self._areas)
 
@@ -348,7 +350,7 @@ class _Native:
     ) -> None:
         with contextlib.closing(Machine(Config.parse(cmdline), [])) as machine:
             machine.stack_name = self.strategy.name
-            if self.job.page_size > 4096:  # noqa: PLR2004  all of it is used, and a fault takes longer than a page
+            if self.job.page_size > 4096 and not machine.config.window:  # noqa: PLR2004  all of it is used, and a fault takes longer than a page
                 machine.populate()
             asked: list[Cell] = []
             for handle, coverage in builds:
@@ -392,6 +394,15 @@ class _Native:
         def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
             subject.examiner.seal()
             run(cells.beyond(points, subject.zones, self.job.page_size))
+            far = [*cells.lists_beyond(points, subject.zones, self.job.page_size)] if self._bulk else []
+            subject.keep_open(pfn for cell in far for pfn in cell.pfns)
+            run(far)
+
+        return ask
+
+    def _window(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
+        def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
+            run(cells.in_a_window(points, bulk=self._bulk))
 
         return ask
 

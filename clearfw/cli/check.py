@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from clearfw.cli import names
@@ -85,9 +86,11 @@ def check(
     given = strategy or tuple(registry.strategies)
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
+    names_ = [one.name for _, one in subjects]
     found = []
     for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
-        found.append(_ask(console, text, one, asked, timeout, where))
+        verdict = _ask(console, text, one, asked, timeout, where)
+        found.append(attrs.evolve(verdict, alone=names_.count(one.name) == 1))
         console.print(tables.table(found[-1]))
     console.print(tables.summary(found))
     if json_path:

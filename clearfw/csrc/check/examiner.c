@@ -6,6 +6,7 @@
 #include "check/garbage.h"
 #include "check/observe.h"
 #include "check/subject_stack.h"
+#include "mm/contents.h"
 #include "mm/cpu.h"
 #include "mm/init_point.h"
 #include "mm/machine.h"
@@ -23,6 +24,38 @@ struct examiner *examiner_here;
 
 /* Findings */
 
+static uint64_t offset_of(const struct examiner *examiner, const void *pc)
+{
+	size_t offset = (size_t)((const char *)pc - examiner->image);
+
+	return offset < examiner->image_bytes ? offset : 0;
+}
+
+/* The callers, by the chain of frames that code has at -O0, and the files of check/ as well. */
+static void walk_frames(const struct examiner *examiner, uint64_t *pc)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+	const char *bottom = examiner->stack.bottom;
+	void *const *frame = __builtin_frame_address(0);
+	int n = 0;
+
+	if (!examiner->observed || !examiner->running)
+		return;
+	while (n < FINDING_FRAMES && (size_t)((const char *)frame - bottom) < examiner->stack.nbytes - 2 * sizeof(frame)) {
+		uint64_t offset = offset_of(examiner, frame[1]);
+
+		if (offset)
+			pc[n++] = offset;
+		if ((void *const *)frame[0] <= frame)
+			return;
+		frame = frame[0];
+	}
+#else
+	(void)examiner;
+	(void)pc;
+#endif
+}
+
 bool examiner_found(struct examiner *examiner, enum finding_kind kind, const void *pc, const char *format, ...)
 {
 	struct finding *found = &examiner->found;
@@ -31,8 +64,8 @@ bool examiner_found(struct examiner *examiner, enum finding_kind kind, const voi
 	if (found->kind != FOUND_nothing && found->kind != FOUND_peeked)
 		return false;
 	*found = (struct finding){ .kind = kind, .pfn = UINT64_MAX, .offset = UINT64_MAX, .byte = -1 };
-	if ((size_t)((const char *)pc - examiner->image) < examiner->image_bytes)
-		found->pc = (uint64_t)((const char *)pc - examiner->image);
+	found->pc[0] = offset_of(examiner, pc);
+	walk_frames(examiner, found->pc);
 	va_start(arguments, format);
 	vsnprintf(found->message, sizeof(found->message), format, arguments);
 	va_end(arguments);
@@ -286,20 +319,34 @@ static size_t page_size(const struct examiner *examiner)
 	return machine_page_size(examiner->machine);
 }
 
+/* A window keeps what its pages hold without a look at memory. */
+static void dirty_window(const struct examiner *examiner)
+{
+	const struct grant *grant = &examiner->grant;
+
+	if (!grant->pages)
+		machine_fill(examiner->machine, grant->first->pfn, grant->npages, GARBAGE_BYTE);
+	for (size_t i = 0; grant->pages && i < grant->npages; i++)
+		machine_fill(examiner->machine, grant->pages[i]->pfn, 1, GARBAGE_BYTE);
+}
+
 static void dirty(struct examiner *examiner)
 {
 	const struct grant *grant = &examiner->grant;
 
+	if (examiner->machine->memory.window && !examiner->hollow) {
+		dirty_window(examiner);
+		return;
+	}
 	for (size_t i = 0; !examiner->hollow && i < grant->npages; i++)
 		pattern_write(&examiner->pattern, machine_page_bytes(examiner->machine, grant_page(grant, i)),
 			      page_size(examiner), i, grant->npages);
 }
 
-static void found_byte(struct examiner *examiner, enum finding_kind kind, size_t index, size_t offset)
+static void found_byte(struct examiner *examiner, enum finding_kind kind, size_t index, size_t offset, int byte)
 {
 	const struct grant *grant = &examiner->grant;
 	const struct page *page = grant_page(grant, index);
-	int byte = ((uint8_t *)machine_page_bytes(examiner->machine, page))[offset];
 	bool took;
 
 	if (kind == FOUND_passed_on)
@@ -319,11 +366,32 @@ static void found_byte(struct examiner *examiner, enum finding_kind kind, size_t
 	examiner->found.byte = byte;
 }
 
+static void look_at_window(struct examiner *examiner, bool claimed)
+{
+	const struct grant *grant = &examiner->grant;
+	size_t step = grant->pages ? 1 : grant->npages;
+	struct byte_found found;
+
+	for (size_t i = 0; i < grant->npages; i += step) {
+		if (!machine_first_not(examiner->machine, grant_page(grant, i)->pfn, step, claimed ? 0 : GARBAGE_BYTE,
+				       &found))
+			continue;
+		i += grant->pages ? 0 : found.pfn - grant->first->pfn;
+		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, found.offset, found.byte);
+		return;
+	}
+}
+
 /* A page is zero, or as it was dirtied. */
 static void look_at_contents(struct examiner *examiner, bool claimed)
 {
 	const struct grant *grant = &examiner->grant;
 	size_t where = 0;
+
+	if (examiner->machine->memory.window) {
+		look_at_window(examiner, claimed);
+		return;
+	}
 
 	for (size_t i = 0; i < grant->npages; i++) {
 		const void *bytes = machine_page_bytes(examiner->machine, grant_page(grant, i));
@@ -331,7 +399,7 @@ static void look_at_contents(struct examiner *examiner, bool claimed)
 		if (claimed ? pattern_is_cleared(&examiner->pattern, bytes, page_size(examiner), i, &where)
 			    : pattern_is_intact(&examiner->pattern, bytes, page_size(examiner), i, grant->npages, &where))
 			continue;
-		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, where);
+		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, where, ((const uint8_t *)bytes)[where]);
 		return;
 	}
 }
@@ -388,7 +456,7 @@ static void zero_pages(const struct examiner *examiner)
 {
 	const struct grant *grant = &examiner->grant;
 
-	for (size_t i = 0; !examiner->hollow && i < grant->npages; i++)
+	for (size_t i = 0; !examiner->hollow && !examiner->machine->memory.window && i < grant->npages; i++)
 		memset(machine_page_bytes(examiner->machine, grant_page(grant, i)), 0, page_size(examiner));
 }
 

@@ -35,13 +35,16 @@ enum finding_kind {
 	NR_FINDINGS,
 };
 
+#define FINDING_FRAMES 6
+
 struct finding {
 	enum finding_kind kind;
 	int code;	 /* enum clearfw_errno where the core has a sentence for it, else 0 */
 	uint64_t pfn;	 /* UINT64_MAX: no page in particular */
 	uint64_t offset; /* UINT64_MAX: no byte in particular */
 	int byte;	 /* -1: no byte in particular */
-	uint64_t pc;	 /* of the strategy, from the beginning of its object; 0: not known */
+	/* Where the strategy stood, innermost first, from the beginning of its object; 0: no more is known. */
+	uint64_t pc[FINDING_FRAMES];
 	char message[400];
 };
 

@@ -10,6 +10,8 @@
 #define HERE __builtin_return_address(0)
 /* Below the innermost frame: what a leaf function may use without moving the stack pointer (System V ABI). */
 #define RED_ZONE 128
+/* An index that is one too large, or a few. */
+#define NEAR_LIST 64
 
 /* Addresses */
 
@@ -282,6 +284,29 @@ static void found_struct_page(struct examiner *examiner, size_t offset, const vo
 		examiner->found.pfn = pfn;
 }
 
+/*
+ * Behind the last page of a section there may be no struct page. page_to_pfn() and page_address() are arithmetic in
+ * the kernel: what they load here, they may.
+ */
+static void look_at_load(struct examiner *examiner, size_t offset, const void *pc)
+{
+	size_t pfn = offset / sizeof(struct page), field = offset % sizeof(struct page);
+
+	if (examiner->grant.given[pfn] || field == offsetof(struct page, pfn) || field == offsetof(struct page, virtual))
+		return;
+	if (examiner_found(examiner, FOUND_peeked, pc, "read %s of the struct page of pfn %#zx, which it was not given",
+			   field_at(field), pfn))
+		examiner->found.pfn = pfn;
+}
+
+/* Beside the list of pages: the caller's stack, or another's memory. */
+static bool is_beside_the_list(const struct examiner *examiner, const char *addr)
+{
+	return examiner->grant.kind == GRANT_LIST &&
+	       is_between(addr, (const char *)examiner->list - NEAR_LIST,
+			  examiner->grant.npages * sizeof(struct page *) + 2 * NEAR_LIST);
+}
+
 /* Not of the pages: whether it may be touched all the same. */
 static bool is_other_place(struct examiner *examiner, const char *addr, bool store, bool atomic, const void *pc)
 {
@@ -297,8 +322,10 @@ static bool is_other_place(struct examiner *examiner, const char *addr, bool sto
 	    is_between(addr, examiner->list, examiner->grant.npages * sizeof(struct page *)))
 		return true;
 	if (is_between(addr, machine->mem_map, map_bytes)) {
-		if (!store)
+		if (!store) {
+			look_at_load(examiner, (size_t)(addr - (const char *)machine->mem_map), pc);
 			return true;
+		}
 		found_struct_page(examiner, (size_t)(addr - (const char *)machine->mem_map), pc);
 		examiner_abort(examiner);
 	}
@@ -336,6 +363,13 @@ static void observe_access(const void *addr, size_t nbytes, bool store, bool ato
 	}
 	if (is_other_place(examiner, addr, store, atomic, pc))
 		return;
+	if (is_beside_the_list(examiner, addr)) {
+		examiner_found(examiner, store ? FOUND_list : FOUND_peeked, pc, "%s the list of pages beyond its %zu entries",
+			       store ? "wrote to" : "read", examiner->grant.npages);
+		if (store)
+			examiner_abort(examiner);
+		return;
+	}
 	if (store) {
 		examiner_found_outside(examiner, FOUND_outside, pc, "wrote to", addr, nbytes);
 		examiner_abort(examiner);

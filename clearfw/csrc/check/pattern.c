@@ -37,14 +37,38 @@ static size_t mark_at(size_t start, size_t index)
 	return start + (index + start / MARK_BYTES + 1) * 2654435761u % MARK_BYTES;
 }
 
+/* And the two ends of the page, and in turn one of the lines behind its beginning or before its end. */
+static size_t end_at(size_t page_size, size_t index, int which)
+{
+	size_t line = index % 64 * 64 % (page_size / 2);
+
+	switch (which) {
+	case 0:
+		return 0;
+	case 1:
+		return page_size - 1;
+	case 2:
+		return line;
+	default:
+		return page_size - 1 - line;
+	}
+}
+
 static void write_marks(const struct pattern *pattern, uint8_t *bytes, size_t page_size, size_t index)
 {
 	for (size_t start = 0; start < page_size; start += MARK_BYTES)
 		bytes[mark_at(start, index)] = (uint8_t)pattern->word;
+	for (int which = 0; which < 4; which++)
+		bytes[end_at(page_size, index, which)] = (uint8_t)pattern->word;
 }
 
 static bool marks_are(uint8_t byte, const uint8_t *bytes, size_t page_size, size_t index, size_t *where)
 {
+	for (int which = 0; which < 4; which++) {
+		*where = end_at(page_size, index, which);
+		if (bytes[*where] != byte)
+			return false;
+	}
 	for (size_t start = 0; start < page_size; start += MARK_BYTES) {
 		*where = mark_at(start, index);
 		if (bytes[*where] != byte)

@@ -12,7 +12,7 @@ enum pattern_pages { PAGES_ALL, PAGES_FIRST, PAGES_LAST };
 
 struct pattern {
 	uint64_t word;		  /* fills a dirty page; of a single byte, its low byte */
-	/* Where in a page is the one dirty byte. WHOLE: everywhere. MARKS: one in 4 KiB, and the rest is not looked at. */
+	/* Where in a page is the one dirty byte. WHOLE: everywhere. MARKS: one in 4 KiB and some at the ends; the rest is not looked at. */
 	enum pattern_spot spot;
 	enum pattern_pages pages; /* which pages are dirty: the others are zero */
 };

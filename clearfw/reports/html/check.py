@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw.reports.html.blocks import Block
     from clearfw.results.check import SavedChecks
 
-_STATUS_STYLES = {"pass": "good", "FAIL": "fail"}
+_STATUS_STYLES = {"pass": "good", "FAIL": "fail", "incomplete": "warn", "untested": "warn"}
 
 
 def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
@@ -20,9 +20,9 @@ def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
     failed = [verdict.label for verdict in found.results if not verdict.passed]
     shown: list[Block] = [_matrix(found)]
     if failed:
-        shown = [Note(f"Found wanting: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
+        shown = [Note(f"Failed: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
     subjects = "1 strategy" if len(found.results) == 1 else f"{len(found.results)} strategies"
-    return f"Check: {subjects}, {len(failed)} found wanting", shown
+    return f"Check: {subjects}, {len(failed)} failed", shown
 
 
 def _matrix(found: SavedChecks) -> Table:
