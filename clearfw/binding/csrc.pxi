@@ -310,6 +310,8 @@ cdef extern from "check/finding.h" nogil:
         int byte
         uint64_t pc[6]
         char message[400]
+    enum:
+        NR_FINDINGS
 
 cdef extern from "check/pattern.h" nogil:
     ctypedef int pattern_spot "enum pattern_spot"

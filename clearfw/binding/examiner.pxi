@@ -2,6 +2,9 @@
 # The examiner: a strategy asked in one cell after another, and all that it did looked at
 
 
+FINDINGS = tuple(finding_names[i].decode() for i in range(NR_FINDINGS))
+
+
 def share_ram(int fd):
     """Have this process's machines take their RAM from FD, a memfd, one after another; -1: each has its own."""
     memory_share(fd)

@@ -128,8 +128,10 @@ class _Run:
     def _jobs(self, asked: Iterable[Check]) -> Iterator[_Task]:
         wanted = frozenset().union(*(one.points for one in asked)) & self.points
         for job in cells.jobs():
-            work = functools.partial(search.explore, self.strategy, job, wanted, patience_s=self.patience_s)
-            yield _Task(f"{job}", lambda tell, work=work: work(tell=tell), job.cmdline())  # type: ignore[misc]
+            yield _Task(f"{job}", functools.partial(self._explore, job, wanted), job.cmdline())
+
+    def _explore(self, job: cells.Job, points: frozenset[str], tell: isolation.Tell) -> None:
+        search.explore(self.strategy, job, points, tell, self.patience_s, self.architecture)
 
     def _question(self, name: str, ask: Callable[[Subject], None] | None) -> _Task:
         work = functools.partial(_ask, self.strategy, self.architecture, ask)

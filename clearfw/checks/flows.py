@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clearfw import _core
+from clearfw.checks.emulated import EmulatedMachine
 from clearfw.errors import ClearfwError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from clearfw.checks.search import Subject
+    from clearfw.machine import Machine
 
 # What a caller may add to __GFP_ZERO, and where it may be allocating from.
 _GFPS = ("GFP_KERNEL", "GFP_ATOMIC", "GFP_HIGHUSER")
@@ -41,7 +43,10 @@ def _alloc(subject: Subject) -> None:
     subject.examiner.options(init_on_alloc=False, init_on_free=False)
 
 
-def _grow(machine: _core.CoreMachine) -> None:
+def _grow(machine: Machine) -> None:
+    if isinstance(machine, EmulatedMachine):
+        machine.grow_pool(_HUGE, 2)
+        return
     pool = _core.HugetlbPool(machine, _HUGE)
     pool.grow(2)
     pool.shrink(2)

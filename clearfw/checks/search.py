@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from clearfw import _core
 from clearfw.checks import cells, flows, interpreted
 from clearfw.checks.cells import Cell, Job, Zone
 from clearfw.checks.coverage import Coverage
+from clearfw.checks.emulated import EmulatedExaminer, EmulatedMachine
 from clearfw.config import Config
 from clearfw.errors import (
     BackingError,
@@ -25,6 +26,7 @@ from clearfw.errors import (
     MemoryLimitError,
     NoCompilerError,
     SystemCallError,
+    UnsupportedError,
     WindowError,
 )
 from clearfw.machine import Machine
@@ -34,9 +36,11 @@ from clearfw.toolchain.compiler import compile_c, find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from clearfw.isolation import Tell
     from clearfw.strategies import Strategy
+    from clearfw.toolchain.architectures import Architecture
 
 # Of one call, and of all of a job: what an instrumented strategy may tell of. Counted, so that the same cells are
 # asked each time, however busy the computer is.
@@ -66,6 +70,7 @@ class Told:
         places, reached: where the strategy's blocks begin, and where those do that ran.
         untested: what of the order of stores could not be followed.
         why_plain: why it was not instrumented; empty where it was.
+        unsupported: machines that this architecture has not.
         shared: static storage it wrote to, and the line that did.
         claims, calls: how often it claimed, of how many calls.
         waste: the most pages that one call cleared again, and the like.
@@ -76,6 +81,7 @@ class Told:
     findings: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     untested: list[str] = attrs.field(factory=list)
     why_plain: str = ""
+    unsupported: list[str] = attrs.field(factory=list)
     places: set[tuple[str, int, int]] = attrs.field(factory=set)
     reached: set[tuple[str, int, int]] = attrs.field(factory=set)
     shared: dict[str, str] = attrs.field(factory=dict)
@@ -136,6 +142,13 @@ class Subject:
         if not self.open.issuperset(cell.pfns):
             self.keep_open(self.open.union(cell.pfns))
         return True
+
+    def close(self) -> None:
+        """Give back what it has, and let go of the machine."""
+        for area in self.areas.values():
+            self.examiner.unseal()
+            area.free()
+        self.examiner.close()
 
     def keep_open(self, pfns: Iterable[int]) -> None:
         """Have these pages writable between cells, and no others."""
@@ -279,12 +292,19 @@ class _Budget:
         return self.derived <= _DERIVED
 
 
-def explore(strategy: Strategy, job: Job, points: frozenset[str], tell: Tell, patience_s: float) -> None:
-    """Ask STRATEGY, which serves POINTS, in all cells of JOB; tell one dict of what was found."""
+def explore(
+    strategy: Strategy,
+    job: Job,
+    points: frozenset[str],
+    tell: Tell,
+    patience_s: float,
+    architecture: Architecture | None = None,
+) -> None:
+    """Ask STRATEGY, which serves POINTS, in all cells of JOB, here or on ARCHITECTURE; tell what was found."""
     told = Told()
     try:
         if isinstance(strategy, NativeStrategy):
-            _Native(strategy, job, points, told, patience_s).run()
+            _Native(strategy, job, points, told, patience_s, architecture).run()
         else:
             interpreted.explore(strategy, job, points, told, patience_s, tell)
     except HungError:
@@ -296,6 +316,14 @@ def explore(strategy: Strategy, job: Job, points: frozenset[str], tell: Tell, pa
     tell({"told": attrs.asdict(told, value_serializer=lambda _, __, value: sorted(value) if isinstance(value, set) else value)})
 
 
+@attrs.frozen
+class _Build:
+    """One build of a strategy: the shared object, and what it says of itself where it is instrumented."""
+
+    path: Path
+    coverage: Coverage | None = None
+
+
 @attrs.define
 class _Native:
     """A strategy in C and its two builds."""
@@ -305,13 +333,15 @@ class _Native:
     points: frozenset[str]
     told: Told
     patience_s: float
+    architecture: Architecture | None
+    bulk: bool = False
 
     def run(self) -> None:
         """Ask both builds on every machine of the job."""
         builds = [*self._builds()]
         budget = _Budget()
         pages = sorted(self.points & set(cells.POINTS))
-        self._order()
+        self._order(builds[-1].path)
         if pages:
             self._on(self.job.cmdline(), builds, budget, self._pages(pages))
             self._on(self.job.beyond(), builds, budget, self._beyond(pages))
@@ -320,21 +350,45 @@ class _Native:
         if "vmalloc" in self.points:
             self._on(self.job.for_areas(), builds, budget, self._areas)
 
-    def _builds(self) -> Iterator[tuple[_core.NativeStrategyHandle, Coverage | None]]:
-        compiler = find_compiler()
-        self.told.why_plain = observed.why_not(compiler)
-        if not self.told.why_plain:
+    def _builds(self) -> Iterator[_Build]:
+        compiler = self.architecture.compiler() if self.architecture else None
+        plain = compile_c(self.strategy.read, self.job.options, compiler)
+        try:
+            compiler = compiler or find_compiler()
+            self.told.why_plain = observed.why_not(compiler)
+        except NoCompilerError as error:  # what was built beforehand needs none
+            self.told.why_plain = str(error)
+        if compiler and not self.told.why_plain:
             path = observed.compile_observed(self.strategy.read, self.job.options, compiler)
             coverage = Coverage(path)
             self.told.places |= {attrs.astuple(place) for place in coverage.blocks.values()}
-            yield _core.load_strategy(str(path)), coverage
-        yield self.strategy.load(Config.parse(self.job.cmdline())), None
+            yield _Build(path, coverage)
+        yield _Build(plain)
 
-    def _order(self) -> None:
+    def _boot(self, config: Config) -> Machine:
+        if self.architecture is None:
+            machine = Machine(config, [])
+            machine.stack_name = self.strategy.name
+            return machine
+        # It has all of a Machine that the search uses: tests/checks/test_emulated.py.
+        return cast("Machine", EmulatedMachine(config, self.strategy, self.architecture))
+
+    def _examine(self, machine: Machine, build: _Build) -> _core.Examiner:
+        if isinstance(machine, EmulatedMachine):
+            there = EmulatedExaminer(machine, build.path, self.patience_s, _EVENTS_OF_A_CALL)
+            self.bulk = there.bulk
+            return cast("_core.Examiner", there)
+        handle = _core.load_strategy(str(build.path))
+        self.bulk = handle.bulk
+        examiner = _core.Examiner(machine, handle)
+        examiner.limit(int(self.patience_s * 1e9), _EVENTS_OF_A_CALL)
+        return examiner
+
+    def _order(self, built: Path) -> None:
         """Follow the stores of the build that will run to a fence."""
         from clearfw.checks import ordering
 
-        found = ordering.look(compile_c(self.strategy.read, self.job.options))
+        found = ordering.look(built)
         self.told.untested += found.untested
         for one in found.findings:
             for name in one.functions:
@@ -344,21 +398,26 @@ class _Native:
     def _on(
         self,
         cmdline: str,
-        builds: Sequence[tuple[_core.NativeStrategyHandle, Coverage | None]],
+        builds: Sequence[_Build],
         budget: _Budget,
         ask: Callable[[Subject, Callable[[Iterable[Cell]], None]], None],
     ) -> None:
-        with contextlib.closing(Machine(Config.parse(cmdline), [])) as machine:
-            machine.stack_name = self.strategy.name
-            if self.job.page_size > 4096 and not machine.config.window:  # noqa: PLR2004  all of it is used, and a fault takes longer than a page
+        config = Config.parse(cmdline)
+        try:
+            machine = self._boot(config)
+        except UnsupportedError as error:  # too much for 32 bits
+            self.told.unsupported.append(f"{error} (on {cmdline})")
+            return
+        with contextlib.closing(machine):
+            if self.job.page_size > 4096 and not config.window:  # noqa: PLR2004  a fault takes longer than a page
                 machine.populate()
             asked: list[Cell] = []
-            for handle, coverage in builds:
-                examiner = _core.Examiner(machine, handle)
-                examiner.limit(int(self.patience_s * 1e9), _EVENTS_OF_A_CALL)
-                subject = Subject(self.job, machine, cmdline, examiner, self.told, coverage, zones(machine))
+            for build in builds:
+                subject = Subject(
+                    self.job, machine, cmdline, self._examine(machine, build), self.told, build.coverage, zones(machine)
+                )
                 try:
-                    if handle.is_observed:
+                    if build.coverage:
                         walk = _Walk(subject, budget)
                         ask(subject, walk.run)
                         asked = list(walk.asked)
@@ -366,10 +425,7 @@ class _Native:
                         ask(subject, _Plain(subject, asked).run)
                     self._learn(subject)
                 finally:
-                    for area in subject.areas.values():
-                        examiner.unseal()
-                        area.free()
-                    examiner.close()
+                    subject.close()
 
     def _pages(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
         def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
@@ -378,7 +434,7 @@ class _Native:
 
             subject.examiner.seal()
             run(smallest_first(cells.blocks(self.job, points, subject.zones)))
-            bulk = [*cells.lists(self.job, points, subject.zones, bulk=self._bulk)]
+            bulk = [*cells.lists(self.job, points, subject.zones, bulk=self.bulk)]
             subject.keep_open(pfn for cell in bulk for pfn in cell.pfns)
             run(smallest_first(bulk))
             subject.examiner.unseal()
@@ -386,15 +442,11 @@ class _Native:
 
         return ask
 
-    @property
-    def _bulk(self) -> bool:
-        return self.strategy.load(Config.parse(self.job.cmdline())).bulk
-
     def _beyond(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
         def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
             subject.examiner.seal()
             run(cells.beyond(points, subject.zones, self.job.page_size))
-            far = [*cells.lists_beyond(points, subject.zones, self.job.page_size)] if self._bulk else []
+            far = [*cells.lists_beyond(points, subject.zones, self.job.page_size)] if self.bulk else []
             subject.keep_open(pfn for cell in far for pfn in cell.pfns)
             run(far)
 
@@ -402,7 +454,7 @@ class _Native:
 
     def _window(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
         def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
-            run(cells.in_a_window(points, bulk=self._bulk))
+            run(cells.in_a_window(points, bulk=self.bulk))
 
         return ask
 
