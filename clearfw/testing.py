@@ -39,7 +39,6 @@ class StrategyConformance:
         for name, one in conformance.checks().items():
             setattr(cls, f"test_{name}", _test_of(one))
 
-
     def _answer(self, name: str) -> Answer:
         """Return the answer of a check: all are found in one search, for the first test that asks."""
         found = type(self)._answers  # noqa: SLF001  this class's own

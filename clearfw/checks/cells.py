@@ -297,7 +297,9 @@ def derived(cell: Cell, value: int, page_size: int, limit: int) -> Iterator[Cell
     LIMIT is how many pages there are in a row from its first page on.
     """
     near = [v for v in (value - 1, value, value + 1) if 0 <= v < 1 << 64]
-    counts = dict.fromkeys(v for v in (*near, *(n // page_size + d for n in near for d in (-1, 0, 1))) if v > 0)
+    counts = dict.fromkeys(
+        v for v in (*near, *(n // page_size + d for n in near for d in (-1, 0, 1))) if v > 0
+    )
     if cell.how == "block":
         yield from (attrs.evolve(cell, npages=v) for v in counts if v <= limit)
         yield from (attrs.evolve(cell, pfns=(v,)) for v in near if v < 1 << 32)
@@ -308,7 +310,9 @@ def derived(cell: Cell, value: int, page_size: int, limit: int) -> Iterator[Cell
                 yield attrs.evolve(cell, pfns=cell.pfns[:v])
             elif 2 * v <= limit:
                 yield attrs.evolve(cell, pfns=tuple(range(run, run + 2 * v, 2)))
-        yield from (attrs.evolve(cell, pfns=(v, *cell.pfns[1:])) for v in near if v not in cell.pfns and v < 1 << 32)
+        yield from (
+            attrs.evolve(cell, pfns=(v, *cell.pfns[1:])) for v in near if v not in cell.pfns and v < 1 << 32
+        )
     else:
         sizes = dict.fromkeys((*near, *(v * page_size for v in counts)))
         yield from (attrs.evolve(cell, nbytes=v) for v in sizes if 0 < v <= limit * page_size)

@@ -56,7 +56,9 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(why: str, *points: str, found: tuple[str, ...] = ()) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
+def check(
+    why: str, *points: str, found: tuple[str, ...] = ()
+) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
     """Register a check with a function of its own, under the function's name."""
 
     def register(ask: Callable[[Subject], None]) -> Callable[[Subject], None]:

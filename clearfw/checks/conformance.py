@@ -122,7 +122,9 @@ class _Run:
             if one.name not in answers:
                 answers[one.name] = self._remarked(one)
         for one in about.values():
-            answers.setdefault(one.name, Answer(one, UNTESTED, Evidence(message=f"not asked any more: {self.hung}")))
+            answers.setdefault(
+                one.name, Answer(one, UNTESTED, Evidence(message=f"not asked any more: {self.hung}"))
+            )
         return answers
 
     def _jobs(self, asked: Iterable[Check]) -> Iterator[_Task]:
@@ -177,7 +179,9 @@ class _Run:
         for key, evidence in told["findings"].items():
             self.findings.setdefault(key, Evidence(**evidence))
         for name, line in told["shared"].items():
-            message = f"wrote to {name} at {line}, which all CPUs share: keep it on the stack, or make it atomic"
+            message = (
+                f"wrote to {name} at {line}, which all CPUs share: keep it on the stack, or make it atomic"
+            )
             self.findings.setdefault(f"shared {name}", Evidence(message=message, config=task.config))
         if told["hung"]:
             self.hung = "it did not come back from a call"
@@ -210,11 +214,15 @@ class _Run:
             return Answer(one, UNTESTED, Evidence(message=f"which lines ran was not seen: {why}"))
         places = {tuple(place) for told in self.told for place in told["places"]}
         reached = {tuple(place) for told in self.told for place in told["reached"]}
-        lines = tuple(dict.fromkeys(f"{file.rpartition('/')[2]}:{line}" for file, line, _ in sorted(places - reached)))
+        lines = tuple(
+            dict.fromkeys(f"{file.rpartition('/')[2]}:{line}" for file, line, _ in sorted(places - reached))
+        )
         if not lines:
             return Answer(one, PASS)
         shown = ", ".join(lines[:8]) + (f" and {len(lines) - 8} more" if len(lines) > 8 else "")  # noqa: PLR2004
-        message = f"{len(lines)} {'line' if len(lines) == 1 else 'lines'} never ran, in whole or in part: {shown}"
+        message = (
+            f"{len(lines)} {'line' if len(lines) == 1 else 'lines'} never ran, in whole or in part: {shown}"
+        )
         return Answer(one, INCOMPLETE, Evidence(message=message), lines)
 
     def _untested(self) -> list[str]:
@@ -249,7 +257,9 @@ class _Run:
 
     def _answer(self, one: Check, outcome: isolation.Outcome) -> Answer:
         _refuse_environment(outcome)
-        at: dict[str, Any] = next((message["at"] for message in reversed(outcome.told) if "at" in message), {})
+        at: dict[str, Any] = next(
+            (message["at"] for message in reversed(outcome.told) if "at" in message), {}
+        )
         if outcome.end:
             return Answer(one, FAIL, Evidence(**{**at, "message": outcome.end}))
         for message in outcome.told:
@@ -283,7 +293,11 @@ def _refuse_environment(outcome: isolation.Outcome) -> None:
         if "cannot" in message:
             raise CheckError(message["cannot"])
     if outcome.end in {"was ended by SIGXCPU", "was ended by SIGKILL"}:
-        limit = "its limit of processor time, ulimit -t" if "XCPU" in outcome.end else "the kernel, as for want of memory"
+        limit = (
+            "its limit of processor time, ulimit -t"
+            if "XCPU" in outcome.end
+            else "the kernel, as for want of memory"
+        )
         msg = f"a process of the check {outcome.end}: by {limit}; give it more"
         raise CheckError(msg)
 

@@ -35,7 +35,13 @@ def _alloc(subject: Subject) -> None:
         for order in (0, 3):
             _one(subject, "alloc", order, 1 << order, lambda o=order, g=gfp: machine.alloc_pages(o, g).free())
     subject.examiner.options(init_on_alloc=True, init_on_free=False)
-    _one(subject, "alloc", None, 33, lambda: machine.free_pages_bulk(machine.alloc_pages_bulk(33, "GFP_HIGHUSER")))
+    _one(
+        subject,
+        "alloc",
+        None,
+        33,
+        lambda: machine.free_pages_bulk(machine.alloc_pages_bulk(33, "GFP_HIGHUSER")),
+    )
     _one(subject, "alloc", 10, 1 << 10, lambda: machine.alloc_pages(10, "GFP_HIGHUSER").free())
     if machine.config.page_size == 4096:  # noqa: PLR2004
         _one(subject, "alloc", _GIGANTIC, 1 << _GIGANTIC, lambda: machine.alloc_contig(_GIGANTIC).free())

@@ -159,7 +159,10 @@ class Subject:
         """Return how many pages there are in a row from CELL's first on."""
         if cell.how == "area":
             return self.areas[cell.layout].npages
-        return max((zone.end - cell.pfns[0] for zone in self.zones if zone.start <= cell.pfns[0] < zone.end), default=0)
+        return max(
+            (zone.end - cell.pfns[0] for zone in self.zones if zone.start <= cell.pfns[0] < zone.end),
+            default=0,
+        )
 
     def count(self) -> None:
         """Count a cell."""
@@ -185,7 +188,14 @@ class Subject:
         )
 
     def found(
-        self, found: dict[str, Any], point: str, how: str, order: int | None, npages: int, *, strict: bool = True
+        self,
+        found: dict[str, Any],
+        point: str,
+        how: str,
+        order: int | None,
+        npages: int,
+        *,
+        strict: bool = True,
     ) -> None:
         """Note a finding, unless there is one that answers the same."""
         kind, job = found["kind"], self.job
@@ -313,7 +323,13 @@ def explore(
         # No cell raises: then it was no cell.
         tell({"cannot": f"{error} (on {job.cmdline()})"})
         return
-    tell({"told": attrs.asdict(told, value_serializer=lambda _, __, value: sorted(value) if isinstance(value, set) else value)})
+    tell(
+        {
+            "told": attrs.asdict(
+                told, value_serializer=lambda _, __, value: sorted(value) if isinstance(value, set) else value
+            )
+        }
+    )
 
 
 @attrs.frozen
@@ -392,7 +408,11 @@ class _Native:
         self.told.untested += found.untested
         for one in found.findings:
             for name in one.functions:
-                evidence = {"message": one.message, "config": self.job.cmdline(), "point": _POINT_OF.get(name, "")}
+                evidence = {
+                    "message": one.message,
+                    "config": self.job.cmdline(),
+                    "point": _POINT_OF.get(name, ""),
+                }
                 self.told.findings.setdefault(f"unordered {name}", evidence)
 
     def _on(
@@ -414,7 +434,13 @@ class _Native:
             asked: list[Cell] = []
             for build in builds:
                 subject = Subject(
-                    self.job, machine, cmdline, self._examine(machine, build), self.told, build.coverage, zones(machine)
+                    self.job,
+                    machine,
+                    cmdline,
+                    self._examine(machine, build),
+                    self.told,
+                    build.coverage,
+                    zones(machine),
                 )
                 try:
                     if build.coverage:
@@ -492,7 +518,10 @@ class _Plain:
         """Ask all of GIVEN, and what the search came to beside it."""
         mine = dict.fromkeys(given)
         kinds = {(cell.how, cell.layout) for cell in mine}
-        for cell in (*mine, *(one for one in self.also if (one.how, one.layout) in kinds and one not in mine)):
+        for cell in (
+            *mine,
+            *(one for one in self.also if (one.how, one.layout) in kinds and one not in mine),
+        ):
             self.subject.ask(cell)
 
 
@@ -519,7 +548,9 @@ def laid_out(machine: Machine, layout: str, npages: int) -> Iterator[_core.Vmall
     nbytes = npages * machine.config.page_size
     with contextlib.ExitStack() as stack:
         if layout == "pages":
-            every = sorted(machine.alloc_pages_bulk(machine.nr_free, "GFP_HIGHUSER"), key=lambda page: page.pfn)
+            every = sorted(
+                machine.alloc_pages_bulk(machine.nr_free, "GFP_HIGHUSER"), key=lambda page: page.pfn
+            )
             machine.free_pages_bulk(every[::2])
             stack.callback(machine.free_pages_bulk, every[1::2])
             machine.drain()

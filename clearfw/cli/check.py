@@ -132,8 +132,6 @@ def _ask(
             bar.update(task, completed=done, total=total)
 
         answers = tuple(
-            conformance.run(
-                strategy, asked, architecture=architecture, patience_s=timeout, progress=progress
-            )
+            conformance.run(strategy, asked, architecture=architecture, patience_s=timeout, progress=progress)
         )
     return Verdict(given, strategy.name, answers, architecture.name if architecture else "")

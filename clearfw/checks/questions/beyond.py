@@ -74,7 +74,9 @@ def _look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> N
         touched = machine.first_not(GARBAGE, start, count)
         if touched is not None:
             where, offset, byte = touched
-            side = f"{where - end + 1} after the end" if where >= end else f"{pfn - where} before the beginning"
+            side = (
+                f"{where - end + 1} after the end" if where >= end else f"{pfn - where} before the beginning"
+            )
             raise subject.found(
                 f"wrote byte {byte:#04x} at offset {offset:#x} of pfn {where:#x}: page {side} of its block",
                 pfn=where,

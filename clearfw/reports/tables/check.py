@@ -76,7 +76,11 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     open_ = [f"{_counted(lines, 'line', 'lines')} never ran"] if lines else []
     open_ += [f"{_counted(untested, 'check', 'checks')} untested"] if untested else []
     rest = f"; {', '.join(open_)}" if open_ else ""
-    return f"{said}: {', '.join(failed)} failed{rest}" if failed else f"{said}: {'all ' if not rest else ''}passed{rest}"
+    return (
+        f"{said}: {', '.join(failed)} failed{rest}"
+        if failed
+        else f"{said}: {'all ' if not rest else ''}passed{rest}"
+    )
 
 
 def _counted(count: int, one: str, many: str) -> str:
