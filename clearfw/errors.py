@@ -279,6 +279,30 @@ class CommandError(ClearfwError):
     """The command to record cannot be started."""
 
 
+class KernelTreeError(ClearfwError):
+    """The path is no kernel tree that clearfw can build, or no place to build it."""
+
+
+class PatchError(ClearfwError, ValueError):
+    """A patch that cannot be read, or that does not apply to the tree."""
+
+
+@attrs.define
+class KernelBuildError(ClearfwError):
+    """The tree as `variant`, "before" or "after", does not build; `output` is all that make said."""
+
+    variant: str
+    output: str
+
+
+@attrs.define
+class KernelBootError(ClearfwError):
+    """The kernel `variant` was booted and did not do its job; `lines` are the last that it printed."""
+
+    variant: str
+    lines: tuple[str, ...]
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""
@@ -376,7 +400,10 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EWINDOW: (
         WindowError,
-        "{stack!r} goes to and fro more than a window can follow, and what it cleared is not known: use less memory",
+        (
+            "{stack!r} cleared memory in an order that a window cannot follow: what it holds is unknown, "
+            "use less memory"
+        ),
     ),
     CoreErrno.EPREEMPT: (
         PreemptionError,

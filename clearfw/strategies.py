@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ from clearfw.markers import hookimpl
 from clearfw.toolchain.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
@@ -34,7 +36,7 @@ _Loaded = TypeVar("_Loaded")
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
 _C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)", re.MULTILINE)
-_NAME = re.compile(r"[\w-]+")
+_NAME = re.compile(r"[\w:-]+")
 
 
 class Named(Protocol):
@@ -46,7 +48,8 @@ class Named(Protocol):
 
 
 def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
-    if not _NAME.fullmatch(name):
+    # Behind a colon stands the file, where the name alone does not tell: see told_apart().
+    if not _NAME.fullmatch(name.partition(":")[0]):
         msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
         raise StrategyError(msg, name)
 
@@ -249,11 +252,36 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
     """
     stack = tuple(from_name(element, known) for element in elements(text))
+    (stack,) = told_apart([stack], known)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
         raise StrategyError(msg, text)
     return stack
+
+
+def told_apart(
+    stacks: Iterable[tuple[Strategy, ...]], known: Mapping[str, Strategy]
+) -> list[tuple[Strategy, ...]]:
+    """Return STACKS with `name:file` for a name, where strategies of several files have it.
+
+    One of KNOWN keeps its name as it is.
+    """
+    found = list(stacks)
+    files: dict[str, set[str]] = {}
+    for one in itertools.chain(known.values(), *found):
+        files.setdefault(one.name, set()).add(_file(one))
+
+    def named(one: Strategy) -> Strategy:
+        if len(files[one.name]) == 1 or known.get(one.name) is one:
+            return one
+        return attrs.evolve(one, name=f"{one.name}:{one.source}")
+
+    return [tuple(named(one) for one in stack) for stack in found]
+
+
+def _file(strategy: Strategy) -> str:
+    return os.path.abspath(strategy.source or "")  # noqa: PTH100  Path.absolute() keeps ".."
 
 
 def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:

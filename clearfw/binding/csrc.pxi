@@ -187,10 +187,14 @@ cdef extern from "mm/contents.h" nogil:
 
 cdef extern from "mm/page_alloc.h" nogil:
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
-    int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
-    int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_free(c_machine *machine, page *page, unsigned int order)
+
+cdef extern from "mm/page_bulk.h" nogil:
+    int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
     int machine_free_bulk(c_machine *machine, page **pages, int nr)
+
+cdef extern from "mm/page_contig.h" nogil:
+    int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
 
 cdef extern from "mm/hugetlb.h" nogil:
     struct hugetlb_pool:
@@ -226,6 +230,7 @@ cdef extern from "bench/arena.h" nogil:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
+        unsigned int dirty
         uint32_t nr_chunks
     int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
     void arena_deinit(arena *arena)
@@ -271,6 +276,7 @@ cdef extern from "bench/timing.h" nogil:
 cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
+        uint64_t npages
         uint64_t touched
         uint64_t pfn
     const clearfw_strategy witness_strategy

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from clearfw.checks import questions as _  # noqa: F401  importing them registers those with functions of their own
 from clearfw.checks.check import CHECKS, EVERYWHERE, Check, searched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # A key of a finding: kind, init point, how the pages lie, KASAN mode, zones, whether a block is an order.
 
@@ -131,6 +136,7 @@ searched(
     "stack *",
     points=EVERYWHERE,
 )
+CHECKS["frame_size"] = CHECKS.pop("frame_size")
 searched(
     "passed_on_untouched",
     "Whatever is passed on holds what it held.",
@@ -198,6 +204,6 @@ def checks() -> dict[str, Check]:
     return dict(CHECKS)
 
 
-def answered_by(key: str, among: dict[str, Check]) -> Check | None:
+def answered_by(key: str, among: Mapping[str, Check]) -> Check | None:
     """Return the first check that a finding with KEY answers with no."""
     return next((one for one in among.values() if one.is_about(key)), None)

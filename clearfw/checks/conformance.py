@@ -305,13 +305,14 @@ def _refuse_environment(outcome: isolation.Outcome) -> None:
 def _ask(
     strategy: Strategy,
     architecture: Architecture | None,
-    ask: Callable[[Subject], None],
+    ask: Callable[[Subject], None] | None,
     tell: isolation.Tell,
 ) -> None:
     """In the child: ask, and tell what was found."""
     subject = Subject(strategy, tell, architecture)
     try:
-        ask(subject)
+        if ask is not None:
+            ask(subject)
     except Found as found:
         tell({"found": found.evidence})
     except ClearfwError as error:

@@ -39,7 +39,8 @@ class Coverage:
         try:
             with path.open("rb") as file:
                 elf = ELFFile(file)
-                self._rows = sorted(_rows(elf))
+                # Of several at one address, the last is the one that counts.
+                self._rows = sorted(_rows(elf), key=lambda row: row[0])
                 symbols = _symbols(elf)
                 self._variables = sorted(_variables(symbols))
                 made = [*_made_by_the_compiler(symbols)]
@@ -98,19 +99,7 @@ def _rows(elf: Any) -> Iterator[tuple[int, Place | None]]:  # noqa: ANN401  pyel
             state = entry.state
             if state is not None:
                 place = None if state.end_sequence else Place(names[state.file], state.line, state.column)
-                yield _Row(state.address, place)
-
-
-class _Row(tuple[int, "Place | None"]):
-    """Sorted by its address alone; of several at one address, the last is the one that counts."""
-
-    __slots__ = ()
-
-    def __new__(cls, address: int, place: Place | None) -> _Row:
-        return super().__new__(cls, (address, place))
-
-    def __lt__(self, other: tuple[int, Place | None]) -> bool:
-        return self[0] < other[0]
+                yield state.address, place
 
 
 def _names(program: Any) -> list[str]:  # noqa: ANN401

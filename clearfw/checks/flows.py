@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from clearfw import _core
@@ -33,7 +34,7 @@ def _alloc(subject: Subject) -> None:
     machine = subject.machine
     for gfp in (f"{zone}|__GFP_ZERO{modifier}" for zone in _GFPS for modifier in _MODIFIERS):
         for order in (0, 3):
-            _one(subject, "alloc", order, 1 << order, lambda o=order, g=gfp: machine.alloc_pages(o, g).free())
+            _one(subject, "alloc", order, 1 << order, functools.partial(_pair, machine, order, gfp))
     subject.examiner.options(init_on_alloc=True, init_on_free=False)
     _one(
         subject,
@@ -47,6 +48,10 @@ def _alloc(subject: Subject) -> None:
         _one(subject, "alloc", _GIGANTIC, 1 << _GIGANTIC, lambda: machine.alloc_contig(_GIGANTIC).free())
         _one(subject, "alloc", _HUGE, 1 << _HUGE, lambda: _grow(machine))
     subject.examiner.options(init_on_alloc=False, init_on_free=False)
+
+
+def _pair(machine: Machine, order: int, gfp: str) -> None:
+    machine.alloc_pages(order, gfp).free()
 
 
 def _grow(machine: Machine) -> None:

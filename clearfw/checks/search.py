@@ -20,6 +20,7 @@ from clearfw.checks.emulated import EmulatedExaminer, EmulatedMachine
 from clearfw.config import Config
 from clearfw.errors import (
     BackingError,
+    CheckError,
     ClearfwError,
     CoreErrno,
     MapCountError,
@@ -200,7 +201,7 @@ class Subject:
         """Note a finding, unless there is one that answers the same."""
         kind, job = found["kind"], self.job
         if found["code"] == _ESYS:
-            raise SystemCallError(found["message"])
+            raise CheckError(found["message"])
         zones = "highmem" if job.highmem else "lowmem"
         key = f"{kind} {point} {how} {job.kasan} {zones} {'count' if order is None else 'order'}"
         line = self.coverage.line_of(found["frames"]) if self.coverage else ""

@@ -39,6 +39,7 @@ _UNIT = Path("/page_alloc.c")
 _VMALLOC_SITE = ("__kasan_unpoison_vmalloc", "VMALLOC")
 
 _BRINGS = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)\s*,(.*?)\)\s*;", re.MULTILINE | re.DOTALL)
+_NO_IDENTIFIER = re.compile(r"\W")
 _FIELD = re.compile(r"\.(\w+)\s*=\s*&?(\w+)")
 # For each init point: what always claims, what may pass on, and the C that declares and calls it.
 _POINTS = {
@@ -174,7 +175,8 @@ class Unit:
         """Return what FUNCTION of ONE is called: two files may each have a static function of one name."""
         place = self.members.index(one)
         taken = {name for before in self.members[:place] for name in before.functions.values()}
-        return f"{one.strategy.name.replace('-', '_')}_{function}" if function in taken else function
+        prefix = _NO_IDENTIFIER.sub("_", one.strategy.name)
+        return f"{prefix}_{function}" if function in taken else function
 
     def _is_one_function(self, point: str) -> bool:
         """Whether one function does it all, as kernel_init_pages() did up to 7.1, wherever it is asked."""

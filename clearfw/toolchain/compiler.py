@@ -47,6 +47,9 @@ FLAGS = (
 # What was declared, and strategy.h has not, is better met here than when it is loaded.
 LINK_FLAGS = ("-shared", "-Wl,-z,defs")
 
+# __FILE__ and what a debugger shows are the same wherever the folder is; what is elsewhere keeps its path.
+_PREFIX_MAPS = ("-ffile-prefix-map={root}=", "-ffile-prefix-map={folder}/=")
+
 # As the build makes the core, with 64-bit file offsets where an address has 32 bits.
 _PROGRAM_FLAGS = ("-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
 _PROGRAM_LIBRARIES = ("-lpthread", "-ldl")
@@ -179,7 +182,7 @@ def _as_read(source: Source | None, arguments: Sequence[str], root: Path) -> Ite
     copy = str(source.write_to(root))
     forward(source.kernel_headers(), root.parent / "headers")
     yield f"-I{root.parent / 'headers'}"
-    yield f"-ffile-prefix-map={root}="
+    yield from (one.format(root=root, folder=Path(copy).parent) for one in _PREFIX_MAPS)
     yield from (copy if argument == str(source.path) else argument for argument in arguments)
 
 
@@ -235,6 +238,7 @@ def cached_name(
         _identity(source, options),
         *map(sha256, source.headers.values()),
         *flags,
+        *_PREFIX_MAPS,
         *compiler.command,
         compiler.version,
     ]

@@ -8,7 +8,7 @@ What it cannot follow, it names.
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -93,8 +93,9 @@ def _follow(code: Code, architecture: Architecture) -> Ordering:
     flow = Flow(code, architecture)
     flow.run(functions.values())
     found = tuple(_findings(code, architecture, flow, functions))
-    if not architecture.decisive:
-        return Ordering((), _untested(code, architecture, flow), "; ".join(one.message for one in found))
+    if architecture.excuse:
+        remark = "; ".join(f"{one.message}, {architecture.excuse}" for one in found)
+        return Ordering((), _untested(code, architecture, flow), remark)
     return Ordering(found, _untested(code, architecture, flow))
 
 
@@ -106,14 +107,14 @@ def _findings(
         for address in flow.summary(entry).pending:
             reached.setdefault(address, []).append(name)
     for address in sorted(reached):
-        yield _finding(code, architecture, address, reached[address])
+        yield _finding(code, architecture, flow, address, reached[address])
 
 
-def _finding(code: Code, architecture: Architecture, address: int, names: Iterable[str]) -> Finding:
-    instruction: Any = code.at(address)
-    is_store = architecture.is_store(instruction)
-    what = instruction.mnemonic if is_store else "clear_pages_incoherent()"
-    fences = architecture.fences if is_store else "clear_page_make_coherent()"
+def _finding(
+    code: Code, architecture: Architecture, flow: Flow, address: int, names: Iterable[str]
+) -> Finding:
+    what = flow.unordered[address]
+    fences = "clear_page_make_coherent()" if what.endswith("()") else architecture.fences
     place, names = code.place(address), tuple(sorted(names))
     return Finding(
         f"{what} at {place} can reach the return of {' and '.join(names)} with no {fences} behind it",

@@ -36,6 +36,15 @@ def members(struct: str) -> dict[int, str]:
     return {index * _POINTER: "".join(name) for index, name in enumerate(names[2:], 1)}
 
 
+@functools.cache
+def instructions() -> tuple[str, ...]:
+    """Return what clear_pages_with() may be asked for, in the order of clearfw/abi.h: "rep", "nt", ..."""
+    (names,) = re.findall(
+        r"^enum clearfw_instruction {(.*?)}", (INCLUDE_DIR / "clearfw" / "abi.h").read_text(), re.MULTILINE
+    )
+    return tuple(name.strip().removeprefix("CLEARFW_").lower() for name in names.split(","))
+
+
 @attrs.frozen
 class Section:
     """Bytes of the file and where they lie."""

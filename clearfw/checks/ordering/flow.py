@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from clearfw.checks.ordering.elf import instructions
 from clearfw.checks.ordering.state import State
 from clearfw.checks.ordering.step import Kind, Step
 
@@ -23,9 +24,9 @@ _MOST_STATES = 24
 _MOST_ENTRIES = 8
 _MOST_CASES = 8
 
-INCOHERENT = "clear_pages_incoherent"
-# Of the core's functions: these fence always; clear_pages() does so only where its primitive must.
-_FENCES = frozenset({"clear_page_make_coherent", "clear_pages_nt"})
+# Of the core's functions this fences always; clear_pages() does so only where its primitive must.
+_FENCE = "clear_page_make_coherent"
+_NO_RETURN = "bug"
 # What a compiler calls by itself: in a kernel they are the kernel's, whose stores are ordinary ones.
 _ORDINARY = frozenset({"memset", "memcpy", "memmove", "memcmp"})
 
@@ -51,13 +52,12 @@ class Case:
 
     def behind(self, state: State) -> State | None:
         """Return what a caller knows after a call that ended so; None: its arguments were not like that."""
-        after = state.copy()
+        after: State | None = state.copy()
         for name, nbytes, fact in self.facts:
-            key = (_number(state.registers.get(name, ())), nbytes)
-            both = fact.both(after.facts[key]) if key in after.facts else fact
-            if not both.is_possible():
-                return None
-            after.facts[key] = both
+            if after is not None:
+                after = after.believe(_number(state.registers.get(name, ())), nbytes, fact)
+        if after is None:
+            return None
         after.pending = self.pending | (state.pending if self.open else frozenset())
         after.open = state.open and self.open
         return after
@@ -130,7 +130,8 @@ class Flow:
         self._callers: dict[Entry, set[Entry]] = collections.defaultdict(set)
         self._waiting: collections.deque[Entry] = collections.deque()
         self.lost: dict[int, str] = {}  # what could not be told, by the place
-        self.unordered: set[int] = set()  # stores that need a fence, and could be reached
+        # Stores that need a fence and could be reached, by name; those of the core by the name of the call.
+        self.unordered: dict[int, str] = {}
 
     def run(self, entries: Iterable[int]) -> None:
         """Look at every function that can be reached from ENTRIES, until no more is learnt."""
@@ -197,7 +198,7 @@ class Flow:
                 self.lost[address] = "no instruction can be decoded there"
                 return []
             if self._architecture.is_store(instruction):
-                self.unordered.add(address)
+                self.unordered[address] = instruction.mnemonic
             written |= self._architecture.written(instruction)
             steps = self._architecture.step(instruction, state, self._code)
             behind = address + instruction.size
@@ -216,7 +217,7 @@ class Flow:
             written |= called.written
             states = (case.behind(step.state) for case in called.cases)
             yield from (self._back(step, state, called.written) for state in states if state is not None)
-        elif step.kind is not Kind.END:
+        elif step.kind is not Kind.END and (step.kind, step.name) != (Kind.CORE, _NO_RETURN):
             self._leave(step)
             written |= set(self._architecture.clobbered)
             yield self._back(step, step.state, written)
@@ -227,11 +228,24 @@ class Flow:
             self.lost[step.at] = step.name
         elif step.kind is Kind.OUTSIDE and step.name not in _ORDINARY:
             self.lost[step.at] = f"{step.name}() is not in the strategy"
-        elif step.kind is Kind.CORE and step.name == INCOHERENT:
-            self.unordered.add(step.at)
-            step.state.pending |= {step.at}
-        elif step.kind is Kind.CORE and step.name in _FENCES:
+        elif step.kind is Kind.CORE and step.name == _FENCE:
             step.state.fence()
+        elif step.kind is Kind.CORE and (name := self._incoherent(step)):
+            self.unordered[step.at] = f"{name}()"
+            step.state.pending |= {step.at}
+
+    def _incoherent(self, step: Step) -> str:
+        """Return the name of what leaves stores under way, or nothing."""
+        if step.name == "clear_pages_incoherent":
+            return step.name
+        if step.name != "clear_pages_with":
+            return ""
+        # Without a constant it may be any of them.
+        first = next(iter(self._architecture.arguments), "")
+        value = step.state.registers.get(first, ())
+        known = dict(enumerate(instructions()))
+        which = known.get(int(str(value[1])), "nt") if value[:1] == ("const",) else "nt"
+        return "" if which == "rep" else f"clear_pages_{which}_incoherent"
 
     def _back(self, step: Step, state: State, written: Collection[str]) -> Step:
         """Return what comes behind a call; its registers hold what the function left there."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from clearfw.toolchain.compiler import INCLUDE_DIR
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What is inline in it is told by the line that calls it.
-_VOCABULARY = "strategy.h"
+# What is inline in these headers is told by the line that calls it.
+_VOCABULARY = frozenset(path.name for path in (INCLUDE_DIR / "clearfw").glob("*.h"))
 
 
 @attrs.frozen
@@ -65,8 +67,9 @@ class Places:
         if not index or not self._lines[index - 1][2]:
             return ""
         _, file, line = self._lines[index - 1]
-        if file == _VOCABULARY:
-            callers = (one for one in self._inlined if one.start <= address < one.end and one.file != file)
+        if file in _VOCABULARY:
+            around = (one for one in self._inlined if one.start <= address < one.end)
+            callers = (one for one in around if one.file not in _VOCABULARY)
             if (caller := next(callers, None)) is not None:
                 return f"{caller.file}:{caller.line}"
         return f"{file}:{line}"

@@ -70,6 +70,10 @@ class Fact:
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Fact(low, high, self.none_of | other.none_of, self.relations & other.relations)
 
+    def excludes(self, number: int) -> bool:
+        """Return whether the value is certainly not NUMBER."""
+        return not self.low <= number <= self.high or number in self.none_of
+
     def is_possible(self) -> bool:
         """Return whether any value is like that."""
         low, high = self.low, self.high
@@ -190,6 +194,22 @@ class State:
         if isinstance(inner, Condition) and condition.right == ("const", 0):
             return self.assume({"ne": inner, "e": inner.negated()}.get(condition.code))
         return self._learn(condition)
+
+    def believe(self, value: Value, nbytes: int, fact: Fact) -> State | None:
+        """Return what is known where FACT holds too of VALUE; None: it cannot."""
+        if not value:
+            return self.copy()
+        if value[0] == "const":
+            return None if fact.excludes(signed(int(str(value[1])), nbytes)) else self.copy()
+        inner = value[1] if value[0] == "flag" else None
+        if isinstance(inner, Condition) and not fact.excludes(0) and fact.low == fact.high:
+            return self.assume(inner.negated())
+        if isinstance(inner, Condition) and fact.excludes(0):
+            return self.assume(inner)
+        after = self.copy()
+        key = (value, nbytes)
+        after.facts[key] = fact.both(self.facts[key]) if key in self.facts else fact
+        return after if after.facts[key].is_possible() else None
 
     def _learn(self, condition: Condition) -> State | None:
         key: Value

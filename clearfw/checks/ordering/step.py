@@ -60,7 +60,7 @@ class Architecture:
         step: what one instruction does.
         written: the registers that it writes to.
         is_store: whether an instruction is a store that later ones may overtake.
-        decisive: whether such a store without a fence is wrong; else it is only worth a remark.
+        excuse: why such a store without a fence is only worth a remark; nothing where it is wrong.
         fences: what makes one visible, in words.
 
     """
@@ -73,7 +73,7 @@ class Architecture:
     step: StepFunction
     written: Callable[[Any], frozenset[str]]
     is_store: Callable[[Any], bool]
-    decisive: bool
+    excuse: str
     fences: str
 
 

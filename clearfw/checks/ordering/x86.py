@@ -155,6 +155,6 @@ X86_64 = Architecture(
     step=_step,
     written=written,
     is_store=_is_store,
-    decisive=True,
+    excuse="",
     fences="sfence, mfence or locked instruction",
 )

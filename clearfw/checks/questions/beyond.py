@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw.machine import Machine
 
 # Where an unsigned int of bytes is 0, and where it is one page; an int went below 0 at half of that.
-_BEYOND_4_GIB = (1 << 20, (1 << 20) + 1, 1 << 21)
+_BEYOND_4_GIB = ((1 << 20) + 1, 1 << 20, 1 << 21)
 _CHUNK = 512
 # Of vmalloc: where 16 bits of pages are 0, and 32 bits of bytes; each of whole huge leaves.
 _AREAS = ((256 << 20) + (2 << 20), (4 << 30) + (2 << 20))

@@ -19,6 +19,7 @@ static void see(struct machine *machine, const struct page *page, uint64_t npage
 	if (machine_first_not(machine, page->pfn, npages, GARBAGE_BYTE, &found) && !seen.touched++)
 		seen.pfn = found.pfn;
 	machine_fill(machine, page->pfn, npages, 0);
+	__atomic_fetch_add(&seen.npages, npages, __ATOMIC_RELAXED);
 }
 
 static bool see_pages(struct page *page, int npages)

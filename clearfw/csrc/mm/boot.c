@@ -59,8 +59,6 @@ static int init_mem_map(struct machine *machine, struct clearfw_error *err)
 	if (map == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->max_pfn);
 	machine->mem_map = map;
-	/* Millions of them where memory is a window. */
-	core_madvise(map, mem_map_bytes(machine), MADV_HUGEPAGE);
 	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++)
 		init_struct_page(machine, pfn, pfn >= lowmem_pages);
 	buddy_init(&machine->zone[ZONE_NORMAL], ZONE_NORMAL, map, machine->first_pfn, lowmem_pages);

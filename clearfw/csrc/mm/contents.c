@@ -4,6 +4,7 @@
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/window.h"
+#include "mm/window_units.h"
 #include "primitives/primitive.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static size_t offset_of(const struct machine *machine, uint32_t pfn)
 /* A window keeps some bytes without a look at memory; all others go through it as a strategy's do. */
 static struct window *keeper(const struct machine *machine, uint8_t byte)
 {
-	return window_keeps(byte) ? machine->memory.window : NULL;
+	return window_units_know(byte) ? machine->memory.window : NULL;
 }
 
 /* How many of NPAGES from PFN on lie side by side in the core's view: HIGHMEM's is not behind lowmem's. */

@@ -128,7 +128,7 @@ static int violated(struct cpu *cpu, const struct scope *scope)
 	}
 	if (changed) {
 		cpu->context = scope->context;
-		blame(cpu, changed & CLEARFW_IRQ ? CLEARFW_EIRQS : CLEARFW_EPREEMPT);
+		blame(cpu, changed == CLEARFW_IRQ ? CLEARFW_EIRQS : CLEARFW_EPREEMPT);
 	}
 	cpu->incoherent = false;
 	return cpu->violation;

@@ -25,9 +25,6 @@ static inline void *machine_page_bytes(const struct machine *machine, const stru
 	return memory_at(&machine->memory, (size_t)page->pfn << machine->page_shift);
 }
 
-/* NULL past the last pfn. In a hole there is a struct page with an address, and no memory behind it. */
-struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn);
-
 static inline void machine_event(struct machine *machine, enum clearfw_event event)
 {
 	unsigned int n;

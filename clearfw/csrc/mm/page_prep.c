@@ -75,7 +75,7 @@ bool post_alloc_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 		init = tag_clear_highpages(cpu, page, npages, init);
 	if (!should_skip_kasan_unpoison(machine, gfp) && kasan_unpoison_pages(&machine->kasan, page, order)) {
 		machine_event(machine, EVENT_KASAN_UNPOISON_PAGES);
-		if (init && kasan_has_integrated_init(&machine->kasan)) {
+		if (init && kasan_integrates_init(&machine->kasan)) {
 			integrated_init(cpu, page, npages);
 			init = false;
 		}
@@ -145,7 +145,7 @@ bool free_pages_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 	if (!skip_kasan_poison) {
 		machine_event(machine, EVENT_KASAN_POISON_PAGES);
 		kasan_poison_pages(&machine->kasan, page, order);
-		if (*init && kasan_has_integrated_init(&machine->kasan)) {
+		if (*init && kasan_integrates_init(&machine->kasan)) {
 			integrated_init(cpu, page, 1u << order);
 			*init = false;
 		}

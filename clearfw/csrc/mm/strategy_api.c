@@ -3,6 +3,7 @@
 
 #include "mm/strategy_api.h"
 
+#include "mm/boot.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/vmalloc.h"

@@ -216,8 +216,8 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 	gfp_t asked = gfp;
 	int status;
 
-	/* Blocks are split at once, which a compound one cannot be. */
-	gfp &= ~(gfp_t)__GFP_COMP;
+	/* Blocks are split at once, which a compound one cannot be; nor do the others get past vmalloc_fix_flags(). */
+	gfp &= ~(gfp_t)(__GFP_COMP | __GFP_SKIP_ZERO | __GFP_ZEROTAGS);
 	if (tags_are_ours(machine, asked))
 		gfp |= __GFP_SKIP_KASAN | __GFP_SKIP_ZERO;
 	cpu->vmalloc_inits = init;

@@ -2,7 +2,7 @@
 #include "mm/window.h"
 
 #include "base/fault_inject.h"
-#include "primitives/primitive.h"
+#include "mm/window_units.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,25 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#define UNIT 4096ul
-#define LINE 64ul
-#define CHUNK_UNITS (WINDOW_CHUNK / UNIT)
-#define ALL_LINES UINT64_MAX
+#define CHUNK_UNITS (WINDOW_CHUNK / WINDOW_UNIT)
 /* As many as streams of stores that go on side by side: more are added as chunks are come back to. */
 #define FIRST_SLOTS 4
 #define MAX_SLOTS 32
-/* Odd pages that are kept whole, 16 MiB of them. */
-#define MAX_KEPT 4096
 
 #define NO_CHUNK UINT32_MAX
-
-/* A unit with a line that is neither garbage nor zero: where the first byte is that is not zero, not garbage. */
-#define ODD (1ull << 63)
-#define ODD_KEPT (1ull << 62)
-#define ODD_NOT_ZERO 0
-#define ODD_NOT_GARBAGE 20
 
 /* A real chunk: where it is mapped now, and what it holds. */
 struct slot {
@@ -48,11 +36,8 @@ struct window {
 	pthread_t owner;
 	struct view view[2]; /* the direct map, and the vmalloc area */
 	size_t nr_chunks;
-	uint64_t *garbage_lines; /* of each unit */
-	uint64_t *odd;		 /* of each unit: 0, or ODD with what it says */
-	uint8_t *seen;		 /* chunks that were here since the last fill */
-	unsigned int nr_kept;
-	int spill; /* a memfd: odd units that are kept, each at its own offset */
+	struct window_units units; /* what is kept of the chunks that are not here */
+	uint8_t *seen;		   /* chunks that were here since the last fill */
 	char *homes; /* where slots begin, and wait */
 	char *reservation;
 	int nr_slots, newest;
@@ -64,86 +49,6 @@ struct window {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct window *list;
 static struct sigaction previous;
-static const char zeroes[UNIT];
-
-bool window_keeps(uint8_t byte)
-{
-	return !byte || byte == GARBAGE_BYTE;
-}
-
-/* What a unit holds, kept and given back */
-
-static uint64_t first_not(const char *bytes, uint8_t byte)
-{
-	size_t where = 0;
-
-	primitive_is_filled(bytes, UNIT, byte, &where);
-	return where << 8 | (uint8_t)bytes[where];
-}
-
-static void keep_odd(struct window *window, size_t unit, const char *bytes)
-{
-	uint64_t odd = ODD | first_not(bytes, 0) << ODD_NOT_ZERO | first_not(bytes, GARBAGE_BYTE) << ODD_NOT_GARBAGE;
-
-	if (window->nr_kept < MAX_KEPT &&
-	    pwrite(window->spill, bytes, UNIT, (off_t)(unit * UNIT)) == (ssize_t)UNIT) {
-		window->nr_kept++;
-		odd |= ODD_KEPT;
-	}
-	window->odd[unit] = odd;
-}
-
-static void keep_lines(struct window *window, size_t unit, const char *bytes)
-{
-	uint64_t garbage = 0;
-	size_t where;
-
-	for (size_t line = 0; line < UNIT / LINE; line++) {
-		const char *at = bytes + line * LINE;
-
-		if (primitive_is_filled(at, LINE, GARBAGE_BYTE, &where)) {
-			garbage |= 1ull << line;
-		} else if (!primitive_is_filled(at, LINE, 0, &where)) {
-			keep_odd(window, unit, bytes);
-			return;
-		}
-	}
-	window->garbage_lines[unit] = garbage;
-}
-
-static inline void keep(struct window *window, size_t unit, const char *bytes)
-{
-	if (__builtin_expect(window->odd[unit], 0)) {
-		window->nr_kept -= !!(window->odd[unit] & ODD_KEPT);
-		window->odd[unit] = 0;
-	}
-	if (__builtin_expect(!memcmp(bytes, zeroes, UNIT), 1))
-		window->garbage_lines[unit] = 0;
-	else
-		keep_lines(window, unit, bytes);
-}
-
-/* False: it was odd, and one too many to be kept. */
-static bool give_back_odd(struct window *window, size_t unit, char *bytes)
-{
-	return window->odd[unit] & ODD_KEPT &&
-	       pread(window->spill, bytes, UNIT, (off_t)(unit * UNIT)) == (ssize_t)UNIT;
-}
-
-static inline bool give_back(struct window *window, size_t unit, char *bytes)
-{
-	uint64_t garbage = window->garbage_lines[unit];
-
-	if (__builtin_expect(window->odd[unit], 0))
-		return give_back_odd(window, unit, bytes);
-	if (!garbage || garbage == ALL_LINES) {
-		memset(bytes, garbage ? GARBAGE_BYTE : 0, UNIT);
-		return true;
-	}
-	for (size_t line = 0; line < UNIT / LINE; line++)
-		memset(bytes + line * LINE, garbage >> line & 1 ? GARBAGE_BYTE : 0, LINE);
-	return true;
-}
 
 /* The old chunk's units are kept and the new one's given back side by side, while each is in the cache. */
 static bool exchange(struct window *window, struct slot *slot, uint32_t chunk)
@@ -151,12 +56,12 @@ static bool exchange(struct window *window, struct slot *slot, uint32_t chunk)
 	bool whole = true;
 
 	for (size_t unit = 0; unit < CHUNK_UNITS; unit++) {
-		char *bytes = slot->at + unit * UNIT;
+		char *bytes = slot->at + unit * WINDOW_UNIT;
 
 		if (slot->chunk != NO_CHUNK)
-			keep(window, slot->chunk * CHUNK_UNITS + unit, bytes);
+			window_units_keep(&window->units, slot->chunk * CHUNK_UNITS + unit, bytes);
 		if (chunk != NO_CHUNK)
-			whole &= give_back(window, chunk * CHUNK_UNITS + unit, bytes);
+			whole &= window_units_give_back(&window->units, chunk * CHUNK_UNITS + unit, bytes);
 	}
 	slot->chunk = chunk;
 	return whole;
@@ -243,7 +148,7 @@ static bool let_run(struct window *window)
 		for (size_t i = 0; i < view->nbytes / WINDOW_CHUNK; i++)
 			if (!view->chunks || view->chunks[i])
 				mapped &= mmap(view->start + i * WINDOW_CHUNK, WINDOW_CHUNK, PROT_READ | PROT_WRITE,
-					       MAP_SHARED | MAP_FIXED, window->spill,
+					       MAP_SHARED | MAP_FIXED, window->units.spill,
 					       (off_t)(window->nr_chunks * WINDOW_CHUNK)) != MAP_FAILED;
 	return mapped;
 }
@@ -358,13 +263,6 @@ static void delist(const struct window *window)
 
 /* Opening */
 
-static void *map_zeroes(size_t nbytes)
-{
-	void *map = core_mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return map == MAP_FAILED ? NULL : map;
-}
-
 static bool reserve_homes(struct window *window)
 {
 	size_t nbytes = (MAX_SLOTS + 1) * WINDOW_CHUNK;
@@ -377,22 +275,12 @@ static bool reserve_homes(struct window *window)
 	return true;
 }
 
-/* The chunk past the last one is for a thread that is let run. */
-static bool open_spill(struct window *window)
-{
-	window->spill = core_memfd_create("clearfw-window", MFD_CLOEXEC);
-	return window->spill >= 0 && !core_ftruncate(window->spill, (off_t)((window->nr_chunks + 1) * WINDOW_CHUNK));
-}
-
 static bool set_up(struct window *window)
 {
-	size_t nr_units = window->nr_chunks * CHUNK_UNITS;
-
-	window->garbage_lines = map_zeroes(nr_units * sizeof(*window->garbage_lines));
-	window->odd = map_zeroes(nr_units * sizeof(*window->odd));
 	window->seen = core_calloc(window->nr_chunks, sizeof(*window->seen));
-	return window->garbage_lines && window->odd && window->seen && reserve_homes(window) && open_spill(window) &&
-	       enlist(window);
+	/* The chunk past the last one is for a thread that is let run. */
+	return window->seen && window_units_open(&window->units, window->nr_chunks * CHUNK_UNITS, WINDOW_CHUNK) &&
+	       reserve_homes(window) && enlist(window);
 }
 
 struct window *window_open(char *start, size_t nbytes, struct clearfw_error *err)
@@ -404,7 +292,7 @@ struct window *window_open(char *start, size_t nbytes, struct clearfw_error *err
 		window->view[0] = (struct view){ start, nbytes, NULL };
 		window->nr_chunks = nbytes / WINDOW_CHUNK;
 		window->nr_slots = FIRST_SLOTS;
-		window->spill = -1;
+		window->units.spill = -1;
 		if (set_up(window))
 			return window;
 		clearfw_fail(err, CLEARFW_ESYS, "setting up a window of %zu bytes", nbytes);
@@ -417,19 +305,12 @@ struct window *window_open(char *start, size_t nbytes, struct clearfw_error *err
 
 void window_close(struct window *window)
 {
-	size_t nr_units = window->nr_chunks * CHUNK_UNITS;
-
 	delist(window);
 	if (window->reservation)
 		munmap(window->reservation, (MAX_SLOTS + 1) * WINDOW_CHUNK);
-	if (window->garbage_lines)
-		munmap(window->garbage_lines, nr_units * sizeof(*window->garbage_lines));
-	if (window->odd)
-		munmap(window->odd, nr_units * sizeof(*window->odd));
+	window_units_close(&window->units);
 	if (window->view[1].chunks)
 		munmap(window->view[1].chunks, window->view[1].nbytes / WINDOW_CHUNK * sizeof(uint32_t));
-	if (window->spill >= 0)
-		close(window->spill);
 	free(window->seen);
 	free(window);
 }
@@ -438,7 +319,7 @@ void window_close(struct window *window)
 
 bool window_alias(struct window *window, char *start, size_t nbytes)
 {
-	uint32_t *chunks = map_zeroes(nbytes / WINDOW_CHUNK * sizeof(*chunks));
+	uint32_t *chunks = window_map_zeroes(nbytes / WINDOW_CHUNK * sizeof(*chunks));
 
 	if (chunks)
 		window->view[1] = (struct view){ start, nbytes, chunks };
@@ -474,46 +355,20 @@ static void find_again(struct window *window)
 
 void window_fill(struct window *window, size_t offset, size_t nbytes, uint8_t byte)
 {
-	size_t first = offset / UNIT, nr = nbytes / UNIT;
-
 	settle(window);
-	memset(window->garbage_lines + first, byte ? 0xff : 0, nr * sizeof(*window->garbage_lines));
-	for (size_t unit = first; unit < first + nr; unit++)
-		if (window->odd[unit]) {
-			window->nr_kept -= !!(window->odd[unit] & ODD_KEPT);
-			window->odd[unit] = 0;
-		}
+	window_units_fill(&window->units, offset / WINDOW_UNIT, nbytes / WINDOW_UNIT, byte);
 	memset(window->seen, 0, window->nr_chunks);
 	window->returns = 0;
 	if (window->lost && nbytes == window->view[0].nbytes)
 		find_again(window);
 }
 
-static bool unit_is_filled(const struct window *window, size_t unit, uint8_t byte, size_t *where, uint8_t *found)
-{
-	uint64_t odd = window->odd[unit], wrong = window->garbage_lines[unit] ^ (byte ? ALL_LINES : 0);
-	unsigned int line;
-
-	if (__builtin_expect(odd, 0)) {
-		odd >>= byte ? ODD_NOT_GARBAGE : ODD_NOT_ZERO;
-		*where = unit * UNIT + (odd >> 8 & (UNIT - 1));
-		*found = (uint8_t)odd;
-		return false;
-	}
-	if (!wrong)
-		return true;
-	line = (unsigned int)__builtin_ctzll(wrong);
-	*where = unit * UNIT + line * LINE;
-	*found = byte ? 0 : GARBAGE_BYTE;
-	return false;
-}
-
 bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8_t byte, size_t *where,
 		      uint8_t *found)
 {
 	settle(window);
-	for (size_t unit = offset / UNIT; unit < (offset + nbytes) / UNIT; unit++)
-		if (!unit_is_filled(window, unit, byte, where, found))
+	for (size_t unit = offset / WINDOW_UNIT; unit < (offset + nbytes) / WINDOW_UNIT; unit++)
+		if (!window_unit_is_filled(&window->units, unit, byte, where, found))
 			return false;
 	return true;
 }

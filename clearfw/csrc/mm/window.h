@@ -33,10 +33,7 @@ bool window_alias(struct window *window, char *start, size_t nbytes);
 void window_map(struct window *window, const char *addr, size_t offset, size_t nbytes);
 void window_unmap(struct window *window, const char *addr, size_t nbytes);
 
-/* The bytes it keeps a page's lines of. */
-bool window_keeps(uint8_t byte);
-
-/* Offsets are from START, in whole pages of 4 KiB; BYTE is one that it keeps. */
+/* Offsets are from START, in whole pages of 4 KiB; BYTE is one that units keep (mm/window_units.h). */
 void window_fill(struct window *window, size_t offset, size_t nbytes, uint8_t byte);
 
 /* True when all of it is BYTE; else *where is the offset of the first byte that is not, and *found that byte. */

@@ -18,11 +18,6 @@
 #define compound_nr(page) (1UL << compound_order(page))
 #define vmalloc_to_pfn(addr) page_to_pfn(vmalloc_to_page(addr))
 
-static inline bool is_highmem_page(const struct page *page)
-{
-	return PageHighMem(page);
-}
-
 /* How many of the NR pages from *PAGES on follow each other (include/linux/mm_inline.h). */
 static inline size_t num_pages_contiguous(struct page **pages, size_t nr)
 {

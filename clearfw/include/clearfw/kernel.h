@@ -98,7 +98,7 @@ static __always_inline bool is_power_of_2(unsigned long n)
 /* The order of a block of so many bytes. */
 static inline int get_order(unsigned long nbytes)
 {
-	return nbytes ? fls_long((nbytes - 1) >> PAGE_SHIFT) : BITS_PER_LONG - PAGE_SHIFT;
+	return nbytes ? fls_long((nbytes - 1) >> PAGE_SHIFT) : (int)(BITS_PER_LONG - PAGE_SHIFT);
 }
 
 #define SZ_1 0x00000001

@@ -21,6 +21,8 @@
 #include "mm/init_point.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
+#include "mm/page_contig.h"
 #include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 #include "primitives/primitive.h"
@@ -96,7 +98,6 @@ static void take_config(struct session *session, struct clearfw_config *config)
 {
 	config->memory = take(session);
 	config->hole = take(session);
-	config->window = take(session);
 	config->highmem = take(session);
 	config->page_shift = (uint32_t)take(session);
 	config->backing = (enum clearfw_backing)take(session);
