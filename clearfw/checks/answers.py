@@ -23,8 +23,8 @@ INCOMPLETE, UNTESTED = "incomplete", "untested"
 class Answer:
     """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
 
-    It is not asked of a strategy that it is not about, and cannot be answered on some architectures. Incomplete:
-    lines of the strategy never ran. Untested: it could not be tested here.
+    It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
+    Incomplete: lines of the strategy never ran. Untested: it could not be tested here.
 
     Attributes:
         lines: those that never ran, as "file.c:12".
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def conclusive(self) -> bool:
-        """Whether it says what was to be known: with --strict, what is incomplete or untested counts as failed."""
+        """Whether it says what was to be known: with --strict, incomplete and untested count as failed."""
         return self.status not in {FAIL, INCOMPLETE, UNTESTED}
 
 

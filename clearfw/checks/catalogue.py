@@ -1,4 +1,4 @@
-"""Every check, with its reason, in the order they are shown: the first that a finding fits is the one it answers."""
+"""Every check, with its reason, in the order they are shown: a finding answers the first that it fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 searched(
     "zero_on_alloc",
-    "Every order, in every zone, with every page size, KASAN mode and kind of kmap: all bytes zero, whatever they were.",
+    "Every order, in every zone, with every page size, KASAN mode and kind of kmap: all bytes zero, "
+    "whatever they were.",
     "post_alloc_hook() hands out what clear_highpages_kasan_tagged() was given: all of 1 << order pages "
     "(mm/page_alloc.c, 7.3).",
     "dirty alloc block * order",
@@ -25,7 +26,8 @@ searched(
 )
 searched(
     "zero_on_free",
-    "Every order, in every zone, with every page size, KASAN mode and kind of kmap: all bytes zero, whatever they were.",
+    "Every order, in every zone, with every page size, KASAN mode and kind of kmap: all bytes zero, "
+    "whatever they were.",
     "With init_on_free nothing clears again on allocation, __GFP_ZERO or not: what a free leaves dirty, the"
     " next owner reads (mm/page_alloc.c:__free_pages_prepare, 7.3).",
     "dirty free block * order",
@@ -36,7 +38,8 @@ searched(
 )
 searched(
     "zero_on_gfp_zero",
-    "__GFP_ZERO with what else a caller gives, through the allocator, its bulk, contiguous and hugetlb paths too.",
+    "__GFP_ZERO with what else a caller gives, through the allocator, its bulk, contiguous and hugetlb "
+    "paths too.",
     "__GFP_ZERO asks for one block what init_on_alloc asks for all, and with __GFP_SKIP_KASAN or in HIGHMEM"
     " not even HW_TAGS clears it with its tags (mm/page_alloc.c:post_alloc_hook, 7.3).",
     "dirty alloc flow *",
@@ -53,7 +56,8 @@ searched(
 searched(
     "any_count",
     "Blocks of any number of pages, a power of two or not, and never a clear of none.",
-    "numpages is an int, and nothing says that it is a power of two: a loop that counts otherwise breaks with its next "
+    "numpages is an int, and nothing says that it is a power of two: a loop that counts otherwise breaks "
+    "with its next "
     "caller; and the generic clear_pages() takes 0 pages for 2^32 (mm/page_alloc.c:kernel_init_pages, 7.3).",
     "dirty * block * count",
     "zero_pages *",
@@ -62,7 +66,8 @@ searched(
 CHECKS["zero_beyond_4_gib"] = CHECKS.pop("zero_beyond_4_gib")
 searched(
     "nothing_else_touched",
-    "In every cell: no store and no mapping outside what was given, whether or not it is restored, and no load.",
+    "In every cell: no store and no mapping outside what was given, whether or not it is restored, and no"
+    " load.",
     "Behind and before a block lies somebody else's memory, and behind the last page of a zone another "
     "zone, or nothing: no check stands between (mm/page_alloc.c:clear_highpages_kasan_tagged, 7.3).",
     "outside alloc *",
@@ -131,7 +136,8 @@ searched(
 searched(
     "small_stack",
     "In every cell: how deep the stack was written to; 8 KiB are the most.",
-    "A kernel stack has 16 KiB, of which whoever called the allocator has had a part: CONFIG_FRAME_WARN is 2048 "
+    "A kernel stack has 16 KiB, of which whoever called the allocator has had a part: CONFIG_FRAME_WARN is "
+    "2048 "
     "(lib/Kconfig.debug, 7.3).",
     "stack *",
     points=EVERYWHERE,
@@ -162,7 +168,8 @@ searched(
 )
 searched(
     "visible_on_return",
-    "Every path through the machine code: no store that is not ordered reaches a return with no fence behind it.",
+    "Every path through the machine code: no store that is not ordered reaches a return with no fence "
+    "behind it.",
     "Non-temporal stores are weakly ordered: without a fence before the init point returns, another CPU may"
     " read what was there before (Arora's proposals of 2022: clear_page_make_coherent()).",
     "unordered *",
@@ -182,7 +189,8 @@ searched(
 )
 searched(
     "vmalloc_scattered",
-    "Areas of single pages, of runs of all lengths, of both zones, and of PMD-sized leaves: nothing else touched.",
+    "Areas of single pages, of runs of all lengths, of both zones, and of PMD-sized leaves: nothing else "
+    "touched.",
     "vmalloc pages lie anywhere, in runs of all lengths, some under one huge leaf: the direct map and "
     "virt_to_page() know nothing of them (mm/vmalloc.c:vm_area_alloc_pages, 7.3; Mark Rutland's fix "
     "6c2f761dad78, 2023).",

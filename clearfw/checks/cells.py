@@ -1,7 +1,7 @@
 """The cells of the search: every shape that an init point may be asked in, on every kind of machine.
 
-A job is what one compilation serves: a page size, HIGHMEM or not, a KASAN mode. Its cells are the product of the
-rest: init point, how the pages lie, how many, where in which zone, what they held before.
+A job is what one compilation serves: a page size, HIGHMEM or not, a KASAN mode. Its cells are the product
+of the rest: init point, how the pages lie, how many, where in which zone, what they held before.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ ALL_PAGES, FIRST_PAGE, LAST_PAGE = range(3)
 MAX_ORDER = 10
 _4_GIB = 4 << 30
 
-# Not powers of two: a count may be any (alloc_contig_range()), and what follows a power of two is where loops end.
-_COUNTS = (3, 5, 6, 7, 9, 12, 15, 17, 24, 31, 33, 48, 63, 65, 100, 127, 129, 200, 255, 257, 384, 511, 513, 768, 1000,
-           1023, 1025, 1536, 2047, 2049, 3000, 4097)  # fmt: skip
-_LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 511, 512, 513,
-            1000, 1023, 1024, 1025, 2047)  # fmt: skip
+# Not powers of two: a count may be any (alloc_contig_range()), and what follows a power of two is where
+# loops end.
+_COUNTS = (3, 5, 6, 7, 9, 12, 15, 17, 24, 31, 33, 48, 63, 65, 100, 127, 129, 200, 255, 257, 384, 511, 513,
+           768, 1000, 1023, 1025, 1536, 2047, 2049, 3000, 4097)  # fmt: skip
+_LENGTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257,
+            511, 512, 513, 1000, 1023, 1024, 1025, 2047)  # fmt: skip
 # Of these every page size has some: more than a block of the largest order has.
 _PAST_THE_LARGEST = (1025, 2049)
 # Of an area, in pages; each also with a byte less and a byte more.
@@ -49,7 +50,7 @@ _MOST_AREA = {4096: 1100, 16384: 520, 65536: 140}
 
 @attrs.frozen
 class Dirt:
-    """What pages hold before they are cleared: WORD in all of a page or at a spot, in all or some of the pages."""
+    """What pages hold before they are cleared: WORD, all over or at a spot, in all or some."""
 
     word: int = GARBAGE
     spot: int = WHOLE
@@ -126,7 +127,7 @@ class Job:
 
 
 def jobs() -> list[Job]:
-    """Return every job: page size, HIGHMEM and KASAN mode; one after another differ in all three, to find soon."""
+    """Return every job: page size, HIGHMEM and KASAN mode; neighbours differ in all three."""
     every = [Job(*one) for one in itertools.product(PAGE_SIZES, (False, True), KASANS)]
     # 24 jobs in steps of 5 are all 24; the first is the plainest.
     return [every[5 * step % len(every)] for step in range(len(every))]
@@ -164,7 +165,7 @@ class Zone:
 
 
 def blocks(job: Job, points: Sequence[str], zones: Sequence[Zone]) -> Iterator[Cell]:
-    """Yield blocks of every order and of other counts: at a zone's first page, at its last, and in between."""
+    """Yield blocks of every order and of other counts: at both ends of a zone, and in between."""
     for point in points:
         for zone in zones:
             yield from _orders(job, point, zone)
@@ -189,7 +190,7 @@ def _orders(job: Job, point: str, zone: Zone) -> Iterator[Cell]:
 
 
 def _is_strict(job: Job, zone: Zone, npages: int) -> bool:
-    """Whether kmap_local really maps: two system calls a page, and a fault for each of the host's pages in it."""
+    """Whether kmap_local really maps: two system calls a page."""
     return not zone.highmem or npages in {1, 2, 17, 512} or npages * job.page_size <= 1 << 20
 
 
@@ -232,7 +233,7 @@ def beyond(points: Sequence[str], zones: Sequence[Zone], page_size: int) -> Iter
 
 
 def lists(job: Job, points: Sequence[str], zones: Sequence[Zone], *, bulk: bool) -> Iterator[Cell]:
-    """Yield lists of pages that lie anywhere, in both zones, in any order; a few where no list is taken as one."""
+    """Yield lists of pages that lie anywhere, in any order; a few where no list is taken as one."""
     rng = random.Random(1)  # noqa: S311  the same lists each time
     lengths = [n for n in _LENGTHS if n <= _MOST_LIST[job.page_size]] if bulk else [1, 2, 33]
     pools = [[*range(zone.start, min(zone.end, zone.start + 2 * lengths[-1] + 2), 2)] for zone in zones]

@@ -29,8 +29,8 @@ class Check:
         why: one sentence, with the place in the kernel it comes from.
         points: the init points it is about: a strategy with none of them is not asked.
         ask: the function that asks it in a process of its own; None: the search does.
-        found: patterns of the findings of the search that answer it: kind, init point, how the pages lie, KASAN
-            mode, zones, and whether a block is an order.
+        found: patterns of the findings of the search that answer it: kind, init point, how the pages lie,
+            KASAN mode, zones, and whether a block is an order.
         looks: what is looked at in every cell, one sentence.
 
     """

@@ -42,7 +42,7 @@ def known(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names or every)
 
 
-def run(
+def run(  # noqa: PLR0913  each has a default
     strategy: Strategy,
     names: Sequence[str] = (),
     *,
@@ -52,11 +52,11 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     fail_fast: bool = False,
 ) -> Iterator[Answer]:
-    """Yield the answer of each check (all, or those named), in order; with FAIL_FAST, those that the first failure has.
+    """Yield the answer of each check (all, or those named), in order; with FAIL_FAST, the first to fail.
 
-    A call of the strategy may take PATIENCE_S of processor time. PROGRESS is told how much is done, of how much.
-    With ARCHITECTURE, the core and the strategy are that one's, under its emulator. Raises CheckError where the
-    computer, and not the strategy, is why there is no answer.
+    A call of the strategy may take PATIENCE_S of processor time. PROGRESS is told how much is done, of what.
+    With ARCHITECTURE, the core and the strategy are that one's, under its emulator. Raises CheckError where
+    the computer, and not the strategy, is why there is no answer.
     """
     asked = {name: one for name, one in checks().items() if name in (names or checks())}
     points = served(strategy, architecture)
@@ -165,7 +165,7 @@ class _Run:
         _refuse_environment(outcome)
         told = next((message["told"] for message in outcome.told if "told" in message), None)
         if told is None and outcome.end.startswith("raised ") and not self.strategy.interpreted:
-            msg = f"the search {outcome.end} (on {task.config}): that is a mistake of clearfw, and not the strategy's"
+            msg = f"the search {outcome.end} (on {task.config}): a mistake of clearfw, not the strategy's"
             raise CheckError(msg)
         if told is None:
             at: dict[str, Any] = next(

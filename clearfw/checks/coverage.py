@@ -67,7 +67,7 @@ class Coverage:
         return f"{place.file.rpartition('/')[2]}:{place.line}" if place else ""
 
     def line_of(self, frames: Iterable[int]) -> str:
-        """Return the innermost line of the strategy's own files among return addresses, else the innermost of all."""
+        """Return the innermost line among return addresses, in the strategy's own files where one is."""
         places = [(offset, place) for offset in frames if (place := self.place(offset)) is not None]
         own = [offset for offset, place in places if not _is_ours(place.file)]
         return self.line(own[0] if own else places[0][0]) if places else ""

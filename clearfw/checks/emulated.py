@@ -348,8 +348,8 @@ class EmulatedExaminer:
             return None
         message = " ".join(self._look()[17:])
         if code:
-            message = str(from_core(code, pfn=pfn if pfn < _NONE else 0, wanted=0, found=0, zone=-1, sys_errno=0,
-                                    detail="strategy", stack=self._machine.name))  # fmt: skip
+            facts = {"pfn": pfn if pfn < _NONE else 0, "wanted": 0, "found": 0, "zone": -1, "sys_errno": 0}
+            message = str(from_core(code, **facts, detail="strategy", stack=self._machine.name))
         return {
             "kind": _KINDS[kind],
             "code": code,

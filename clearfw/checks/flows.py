@@ -87,4 +87,4 @@ def _one(subject: Subject, point: str, order: int | None, npages: int, call: Cal
     subject.count()
     found = subject.examiner.finding
     if found is not None:
-        subject.found(found, point, "flow", order, npages)
+        subject.found(dict(found), point, "flow", order, npages)

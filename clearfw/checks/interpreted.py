@@ -25,7 +25,7 @@ _MOST_PAGES = 33
 _DERIVED = 300
 
 
-def explore(
+def explore(  # noqa: PLR0913, PLR0917  what a child is told
     strategy: PythonStrategy, job: Job, points: frozenset[str], told: Told, patience_s: float, tell: Tell
 ) -> None:
     """Ask STRATEGY in cells of JOB, and note what was found in TOLD."""
@@ -151,7 +151,7 @@ def traced(source: str) -> Iterator[set[int]]:
 
 @contextlib.contextmanager
 def watched(implementation: object) -> Iterator[dict[str, int]]:
-    """Yield the attributes of IMPLEMENTATION that are set meanwhile, with the line; of a module, its globals."""
+    """Yield the attributes of IMPLEMENTATION that are set meanwhile, with the line."""
     written: dict[str, int] = {}
     if isinstance(implementation, ModuleType):
         before = dict(vars(implementation))

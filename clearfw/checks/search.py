@@ -1,7 +1,7 @@
-"""The search: one job's cells, asked one after another, and new ones made of what the strategy compares with.
+"""The search: one job's cells, one after another, and new ones made of what the strategy compares with.
 
-It runs in a child process, and tells what it found. A strategy in C is asked twice: instrumented, where everything
-it does is seen, and as it will run, where stores in assembly show in what memory holds.
+It runs in a child process, and tells what it found. A strategy in C is asked twice: instrumented, where
+everything it does is seen, and as it will run, where stores in assembly show in what memory holds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.toolchain.architectures import Architecture
 
-# Of one call, and of all of a job: what an instrumented strategy may tell of. Counted, so that the same cells are
+# Of one call, and of all of a job: what an instrumented strategy may tell of. Counted, so that the same
+# cells are
 # asked each time, however busy the computer is.
 _EVENTS_OF_A_CALL = 2_000_000
 _EVENTS_OF_A_JOB = 12_000_000
@@ -180,7 +181,7 @@ class Subject:
         size = cell.size(self.job.page_size)
         is_order = cell.how == "block" and size & (size - 1) == 0
         self.found(
-            found,
+            dict(found),
             cell.point,
             cell.how,
             order=size.bit_length() - 1 if is_order else None,
@@ -188,7 +189,7 @@ class Subject:
             strict=cell.strict,
         )
 
-    def found(
+    def found(  # noqa: PLR0913  what was asked
         self,
         found: dict[str, Any],
         point: str,
@@ -303,7 +304,7 @@ class _Budget:
         return self.derived <= _DERIVED
 
 
-def explore(
+def explore(  # noqa: PLR0913, PLR0917  what a child is told
     strategy: Strategy,
     job: Job,
     points: frozenset[str],
@@ -311,7 +312,7 @@ def explore(
     patience_s: float,
     architecture: Architecture | None = None,
 ) -> None:
-    """Ask STRATEGY, which serves POINTS, in all cells of JOB, here or on ARCHITECTURE; tell what was found."""
+    """Ask STRATEGY, which serves POINTS, in all cells of JOB, here or on ARCHITECTURE, and tell all."""
     told = Told()
     try:
         if isinstance(strategy, NativeStrategy):
@@ -480,7 +481,7 @@ class _Native:
         return ask
 
     def _window(self, points: Sequence[str]) -> Callable[[Subject, Callable[[Iterable[Cell]], None]], None]:
-        def ask(subject: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
+        def ask(_: Subject, run: Callable[[Iterable[Cell]], None]) -> None:
             run(cells.in_a_window(points, bulk=self.bulk))
 
         return ask
@@ -536,6 +537,7 @@ def note_waste(subject: Subject) -> None:
 
 
 def zones(machine: Machine) -> tuple[Zone, ...]:
+    """Return where MACHINE's zones begin and end."""
     config = machine.config
     first, end = config.hole // config.page_size, (config.hole + config.memory) // config.page_size
     border = end - config.highmem // config.page_size
@@ -545,7 +547,7 @@ def zones(machine: Machine) -> tuple[Zone, ...]:
 
 @contextlib.contextmanager
 def laid_out(machine: Machine, layout: str, npages: int) -> Iterator[_core.VmallocArea | None]:
-    """Yield an area whose pages lie as LAYOUT says, of NPAGES or as many as there are; None where there is none."""
+    """Yield an area whose pages lie as LAYOUT says, of NPAGES; None where there is none."""
     nbytes = npages * machine.config.page_size
     with contextlib.ExitStack() as stack:
         if layout == "pages":

@@ -259,7 +259,7 @@ def _compile(compiler: Compiler, source: Source, options: Sequence[str]) -> byte
 
 
 def kept(name: str, source: Path, make: Callable[[], bytes]) -> Path:
-    """Return the file NAME of the cache, made by MAKE of SOURCE where no intact one exists; raises CompileError."""
+    """Return the file NAME of the cache, made by MAKE where no intact one exists; raises CompileError."""
     for directory in (cache_dir(), *_fallback):
         if _is_intact(directory / name):
             return directory / name

@@ -1,4 +1,4 @@
-"""The second build of a strategy, which tells the core what it does: every load, store, block and comparison."""
+"""The second build of a strategy, which tells what it does: every load, store, block and comparison."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def compile_observed(source: Source, options: Sequence[str], compiler: Compiler)
 @functools.cache
 def _runtime(compiler: Compiler) -> Path:
     source = Source(RUNTIME)
-    name = f"runtime-{sha256(' '.join([sha256(source.data), *_RUNTIME, *compiler.command, compiler.version]).encode())}.o"
+    parts = [sha256(source.data), *_RUNTIME, *compiler.command, compiler.version]
+    name = f"runtime-{sha256(' '.join(parts).encode())}.o"
     arguments = [*_RUNTIME, "-c", *compiling.inputs(source)]
     return compiling.kept(name, RUNTIME, lambda: compiling.run_compiler(compiler, source, arguments))
 

@@ -15,7 +15,7 @@ _PATIENCE = 8
 
 
 def litmus(subject: Subject) -> None:
-    """Two threads: one clears and sets a flag, the other sees the flag and reads. It can find a missing fence alone."""
+    """Two threads: one clears and sets a flag, the other sees the flag and reads: a late store may show."""
     nontemporal = subject.nontemporal()
     if not nontemporal:
         subject.remark("this CPU has no non-temporal primitive to try a litmus test with")
