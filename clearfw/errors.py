@@ -257,6 +257,10 @@ class TracingError(ClearfwError):
     """The kernel does not let this user record its events, or has none of them."""
 
 
+class OutputError(ClearfwError):
+    """The file to write is a link that somebody else made."""
+
+
 class CommandError(ClearfwError):
     """The command to record cannot be started."""
 

@@ -102,7 +102,8 @@ def record(
 
 def _workload(name: str, scale: int | None) -> tuple[str, ...]:
     options = () if scale is None else ("--scale", str(scale))
-    return (sys.executable, "-m", "clearfw.graphs", name, *options)
+    # -P: as root, nothing in the current folder may stand in for a module.
+    return (sys.executable, "-P", "-m", "clearfw.graphs", name, *options)
 
 
 def _record(plan: RecordPlan, console: Console) -> Recording:

@@ -9,6 +9,7 @@ import click
 
 from clearfw.cli.options import examples, file
 from clearfw.errors import UnsupportedError
+from clearfw.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
     if output == "-":
         click.echo(text)
         return 0
-    Path(output).write_text(text, encoding="utf-8")
+    write_text(output, text)
     if show and not webbrowser.open(Path(output).resolve().as_uri()):
         msg = f"{output} is written, and no browser was found to open it: open it in one of yours"
         raise UnsupportedError(msg)

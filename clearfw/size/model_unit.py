@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from clearfw import files
 from clearfw.errors import StrategyError
 from clearfw.strategies import NativeStrategy
 from clearfw.toolchain import compiler
@@ -233,8 +232,8 @@ def compile_unit(unit: Unit, way: str, architecture: Architecture, config: Confi
     """Return the object file of UNIT; raises CompileError, NoCompilerError and MissingToolError."""
     tool = architecture.compiler()
     about = str(unit.members[0].strategy.source) if unit.members else "model/page_alloc.h"
-    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        path = Path(scratch) / "page_alloc.c"
+    with files.scratch() as scratch:
+        path = scratch / "page_alloc.c"
         path.write_text(unit.source(way))
         arguments = ["-DCLEARFW_MODEL", f"-I{compiler.INCLUDE_DIR}", "-c", str(path)]
         return compiler.run_compiler(tool, about, [*flags(architecture, config, tool.version), *arguments])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import functools
 import hashlib
 import logging
@@ -11,13 +13,14 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from clearfw import files
 from clearfw.errors import CompileError, NoCompilerError
+from clearfw.toolchain import prebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,21 +95,14 @@ def read_source(source: Path) -> str:
     return _read(source).decode(errors="replace")
 
 
-def prebuilt_path(source: Path, options: Sequence[str] = ()) -> Path:
-    """Return where the build puts SOURCE's shared object: prebuilt/STEM-KEY.so beside it, there or not."""
-    key = hashlib.sha256(_identity(source, options).encode()).hexdigest()[:16]
-    return source.absolute().parent / "prebuilt" / f"{source.stem}-{key}.so"
-
-
 def compile_c(source: Path, options: Sequence[str] = (), compiler: Compiler | None = None) -> Path:
     """Return SOURCE as a shared object for OPTIONS, compiled only where no intact one exists.
 
     COMPILER is another architecture's; without it the shared object is for this computer.
     Raises CompileError with the compiler's own words, and NoCompilerError where one is needed and missing.
     """
-    prebuilt = prebuilt_path(source, options)
-    if compiler is None and prebuilt.is_file():
-        return prebuilt
+    if compiler is None and (built := prebuilt.find(source, identity(source, options))):
+        return built
     compiler = compiler or find_compiler()
     name = _cached_name(source, options, compiler)
     return _kept(name, str(source), lambda: _compile(compiler, source, options))
@@ -130,8 +126,8 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
 
 def run_compiler(compiler: Compiler, source: str, arguments: Sequence[str]) -> bytes:
     """Return what COMPILER makes of ARGUMENTS; raises CompileError for SOURCE with its own words."""
-    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        target = Path(scratch) / "out"
+    with files.scratch() as scratch:
+        target = scratch / "out"
         done = subprocess.run(
             [*compiler.command, *arguments, "-o", str(target)],
             capture_output=True,
@@ -190,15 +186,18 @@ def _sha256(source: Path) -> str:
     return hashlib.sha256(_read(source)).hexdigest()
 
 
-def _identity(source: Path, options: Sequence[str]) -> str:
-    # Free of the compiler, so that what was built beforehand is found where there is none.
+def identity(source: Path, options: Sequence[str]) -> str:
+    """Return what a shared object is made of, its compiler left out: headers, SOURCE and OPTIONS.
+
+    Raises CompileError if one cannot be read.
+    """
     headers = [INCLUDE_DIR / "clearfw" / "abi.h", INCLUDE_DIR / "clearfw" / "strategy.h"]
     return " ".join([*map(_sha256, headers), _sha256(source), " ".join(options)])
 
 
 def _cached_name(source: Path, options: Sequence[str], compiler: Compiler) -> str:
     parts = [
-        _identity(source, options),
+        identity(source, options),
         *map(_sha256, own_headers(source)),
         *FLAGS,
         *compiler.command,
@@ -226,8 +225,11 @@ def own_headers(source: Path) -> Iterator[Path]:
 
 
 def _is_intact(path: Path) -> bool:
+    # Code of another user is never run: not in a directory, nor in a file, that others may write.
     # The last bytes of a kept file are the digest of the others; the loader ignores them.
     try:
+        if files.distrust(path.parent) or files.distrust(path):
+            return False
         data = path.read_bytes()
     except OSError:
         return False
@@ -257,8 +259,8 @@ def _keep(name: str, data: bytes) -> Path:
         if not _fallback:
             _fallback.append(_private_dir())
             LOG.warning(
-                "cannot write the cache %s (%s): compiling anew in every process; "
-                "point CLEARFW_CACHE_DIR at a writable directory",
+                "cannot use the cache %s (%s): compiling anew in every process; "
+                "point CLEARFW_CACHE_DIR at a directory that only you can write",
                 directory,
                 error.strerror,
             )
@@ -267,20 +269,23 @@ def _keep(name: str, data: bytes) -> Path:
 
 def _store(target: Path, data: bytes) -> Path:
     # Others may store the same file at the same time: each renames a whole one into place.
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data + hashlib.sha256(data).digest())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    files.private_directory(target.parent)
+    if reason := files.distrust(target.parent):
+        raise PermissionError(errno.EPERM, reason)
+    with files.replacing(target) as file:
+        file.write(data + hashlib.sha256(data).digest())
+    target.chmod(0o600)
     return target
 
 
 @functools.cache
 def _private_dir() -> Path:
-    directory = tempfile.mkdtemp(prefix="clearfw-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return Path(directory)
+    held = contextlib.ExitStack()
+    directory = held.enter_context(files.scratch())
+    atexit.register(_leave, held, os.getpid())
+    return directory
+
+
+def _leave(held: contextlib.ExitStack, owner: int) -> None:
+    if os.getpid() == owner:  # and not a child that was forked
+        held.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import json
 import struct
@@ -14,6 +13,7 @@ import numpy as np
 
 from clearfw import host
 from clearfw.errors import MissingExtraError, TraceError
+from clearfw.files import NewFile
 from clearfw.traces.arrow import unpacked_bytes
 
 if TYPE_CHECKING:
@@ -198,34 +198,41 @@ def _ending(ending: Ending) -> bytes:
     return json.dumps(attrs.asdict(ending)).encode()
 
 
-def _new_file(path: Path) -> Path:
-    """Return where to write PATH anew: whoever has mapped a trace there keeps it, and gets no SIGBUS."""
-    path = path.resolve()
-    if path.is_file():
-        with contextlib.suppress(PermissionError):
-            path.unlink()
-    return path
-
-
 class TraceWriter:
     """A trace being written: append-only, each batch whole on its own.
 
-    Use it as a context manager. What was written before a crash stays readable.
+    Use it as a context manager. A new trace is written in place, so that a crash leaves what was written
+    readable; an old one is replaced at the end, and stays as it was where the disk is full. WHOLE: after any
+    exception there is no new trace.
     """
 
-    def __init__(self, path: Path | str, origin: Origin, *, compression: str | None = None) -> None:
+    def __init__(
+        self, path: Path | str, origin: Origin, *, compression: str | None = None, whole: bool = False
+    ) -> None:
         arrow = pyarrow()
-        self._file = _new_file(Path(path)).open("wb")
-        self._schema = schema(origin)
         options = arrow.ipc.IpcWriteOptions(compression=compression)
-        self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)
+        self._schema = schema(origin)
+        self._whole = whole
+        self._new = NewFile(path, in_place=not whole)
+        self._file = self._new.file
+        try:
+            self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)
+        except BaseException:
+            self._new.drop()
+            raise
         self.events = 0
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None or not (self._whole or isinstance(error, OSError)):
+            self.close()
+            return
+        # Closing the stream would write its end.
+        self._new.drop()
+        if isinstance(error, OSError):
+            raise self._new.blamed(error) from error
 
     def write(self, events: Events) -> None:
         """Append a batch; with lanes "cpu", of one processor."""
@@ -237,10 +244,15 @@ class TraceWriter:
         self._write(Events.room(0), {_END: _ending(ending)})
 
     def close(self) -> None:
-        """Close the file."""
-        if not self._file.closed:
+        """Close the file, and put it in its place. Raises OSError."""
+        if self._file.closed:
+            return
+        try:
             self._stream.close()
-            self._file.close()
+            self._new.keep()
+        except OSError as error:
+            self._new.drop()
+            raise self._new.blamed(error) from error
 
     def _write(self, events: Events, metadata: dict[bytes, bytes]) -> None:
         self._stream.write_batch(record_batch(events, self._schema), custom_metadata=metadata or None)
