@@ -9,7 +9,9 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from libc.errno cimport errno
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset as c_memset, strerror
+from posix.unistd cimport usleep
 
+import os
 import threading
 
 from clearfw import errors

@@ -147,6 +147,10 @@ class MachineClosedError(ClearfwError, ValueError):
     """The machine was closed: its memory is gone."""
 
 
+class ForkedError(ClearfwError):
+    """The machine belongs to the process that booted it, and not to this child of it."""
+
+
 @attrs.define
 class UnknownNameError(ClearfwError, LookupError):
     """`name` is none of the `known` names."""
@@ -255,6 +259,10 @@ class ResultError(ClearfwError, ValueError):
 
 class TracingError(ClearfwError):
     """The kernel does not let this user record its events, or has none of them."""
+
+
+class InputError(ClearfwError):
+    """The file to read is a device or a named pipe, or too large."""
 
 
 class OutputError(ClearfwError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import glob
@@ -13,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from clearfw.errors import OutputError
+from clearfw.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,31 @@ class NewFile:
             self._temporary = None
 
 
+def open_input(path: Path | str) -> BinaryIO:
+    """Return the regular file at PATH, or the pipe of a process, opened to read.
+
+    Raises OSError, and InputError for what need not end: a device, or a named pipe that nobody may write to.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _refuse_endless(path, os.fstat(descriptor))
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_input(path: Path | str, most: int) -> bytes:
+    """Return what open_input() gives, of MOST bytes; raises InputError for more."""
+    with open_input(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        msg = f"{path} has more than {most >> 20}M: give what clearfw wrote"
+        raise InputError(msg)
+    return data
+
+
 def is_device(path: Path) -> bool:
     """Return whether PATH is written as it is: a device, a pipe, or a name for an open file."""
     if str(path.absolute()).startswith(_DEVICES) and not str(path.absolute()).startswith("/dev/shm/"):  # noqa: S108
@@ -147,6 +173,25 @@ def distrust(path: Path) -> str:
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return f"can be written by others (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
+
+
+def _refuse_endless(path: Path | str, about: os.stat_result) -> None:
+    if stat.S_ISDIR(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not (stat.S_ISREG(about.st_mode) or (stat.S_ISFIFO(about.st_mode) and _is_of_a_process(about))):
+        kind = "a named pipe" if stat.S_ISFIFO(about.st_mode) else "a device"
+        msg = f"{path} is {kind}, and need not end: give a regular file"
+        raise InputError(msg)
+
+
+def _is_of_a_process(about: os.stat_result) -> bool:
+    """Return whether a pipe has no name in a file system, as a shell's <(command)."""
+    ends = os.pipe()
+    try:
+        return os.fstat(ends[0]).st_dev == about.st_dev
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def _destination(path: Path) -> Path:

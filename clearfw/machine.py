@@ -10,12 +10,13 @@ import pluggy
 from clearfw import hookspecs, primitives, registry
 from clearfw._core import CoreMachine
 from clearfw.config import Config
-from clearfw.errors import PluginError, UnknownStrategyError
+from clearfw.errors import ClearfwError, PluginError, UnknownStrategyError
 from clearfw.host import check_memory
 from clearfw.strategies import INIT_HOOKS, as_strategy, parse_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
     from clearfw.strategies import Strategy
@@ -100,8 +101,16 @@ class Machine(CoreMachine):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; under an exception in flight, whose traceback may hold views, it stays for as long as they."""
+        try:
+            self.close()
+        except ClearfwError as another:
+            if error is None:
+                raise
+            error.add_note(f"and at the end of the with block: {another}")
 
     @property
     def counters(self) -> Counters:

@@ -98,11 +98,11 @@ def _saved(path: Path) -> Calibration | None:
         saved = json.loads(path.read_text())
         best = tuple(saved["best"])
         gbps = {str(name): tuple(map(float, row)) for name, row in saved["gbps"].items()}
+        is_known = set(best) <= set(gbps) <= set(supported())
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     sizes = {len(best), *(len(row) for row in gbps.values())}
-    is_whole = len(sizes) == 1 and best and set(best) <= set(gbps) <= set(supported())
-    return Calibration(best, gbps) if is_whole else None
+    return Calibration(best, gbps) if best and is_known and len(sizes) == 1 else None
 
 
 def _cache_path() -> Path:

@@ -322,7 +322,8 @@ def test_a_damaged_archive_gives_what_came_before(
     [
         (["no/such/file", "-o", "out"], "no/such/file"),
         ([".", "-o", "out"], r"\. has no cpuN.raw or cpuN.raw.xz: save each"),
-        (["/dev/null", "-o", "out"], "/dev/null has no page event, but an empty file"),
+        (["/dev/zero", "-o", "out"], "/dev/zero is a device, and no text that ends: give the text"),
+        (["/dev/null", "-o", "out"], "/dev/null is a device, and no text that ends: give the text"),
         (["text", "-o", "no/such/out"], "'-o' / '--output': there is no directory no/such: create it first"),
         (["text", "-o", "."], r"'-o' / '--output': \. is no regular file, and a trace is one: name a file"),
         (["text", "-o", "-"], "'-o' / '--output': - is no regular file"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clearfw import files
-from clearfw.errors import OutputError
+from clearfw.errors import InputError, OutputError
 from clearfw.files import NewFile, replacing, scratch, write_text
 
 
@@ -181,3 +181,34 @@ def test_scratch_is_for_this_user_only() -> None:
         assert directory.stat().st_mode & 0o777 == 0o700
 
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null", "pipe"])
+def test_what_need_not_end_is_not_read(name: str, tmp_path: Path) -> None:
+    """A device, or a named pipe that nobody may ever write to, is refused at once."""
+    path = tmp_path / name  # an absolute name stays
+    if not path.exists():
+        os.mkfifo(path)
+
+    with pytest.raises(InputError, match="is a (device|named pipe), and need not end: give a regular file"):
+        files.read_input(path, 100)
+
+
+def test_a_pipe_of_a_process_is_read_to_its_end() -> None:
+    """As a shell's <(command)."""
+    reader, writer = os.pipe()
+    os.write(writer, b"through")
+    os.close(writer)
+
+    assert files.read_input(f"/dev/fd/{reader}", 100) == b"through"
+    os.close(reader)
+
+
+def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
+    """Before all of it is read."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+    with pytest.raises(InputError, match="has more than 1M: give what clearfw wrote"):
+        files.read_input(path, 1 << 20)

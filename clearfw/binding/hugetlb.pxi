@@ -16,27 +16,30 @@ cdef class HugetlbPool:
         cdef uint64_t grown = 0
         cdef int status
         self.machine.require()
+        self.machine.calls += 1
         with nogil:
             status = hugetlb_grow(&self.pool, count, &grown)
-        self.machine.check(status)
+        self.machine.leave(status)
         return grown
 
     def shrink(self, uint64_t count):
         """Give COUNT free huge pages, or as many as there are, back to the allocator."""
         cdef int status
         self.machine.require()
+        self.machine.calls += 1
         with nogil:
             status = hugetlb_shrink(&self.pool, count)
-        self.machine.check(status)
+        self.machine.leave(status)
 
     def get(self) -> Pages:
         """Return a huge page: one of the pool as it was left, or a fresh one."""
         cdef page *head = NULL
         cdef int status
         self.machine.require()
+        self.machine.calls += 1
         with nogil:
             status = hugetlb_get(&self.pool, &head)
-        self.machine.check(status)
+        self.machine.leave(status)
         return self.machine.wrap(head, self.pool.order)
 
     def put(self, Pages pages not None):

@@ -35,8 +35,10 @@ def clear_pages(uintptr_t address, unsigned int npages):
     """Zero NPAGES whole pages at ADDRESS with the machine's primitive; raises FaultError."""
     cdef CoreMachine machine = _machine_here()
     cdef void *start = _mapped(machine, address, <size_t>npages << machine.require().page_shift)
+    machine.calls += 1
     with nogil:
         api_clear_pages(start, npages)
+    machine.calls -= 1
 
 
 def checked_memset(uintptr_t address, int byte, size_t nbytes) -> bool:

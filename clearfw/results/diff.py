@@ -9,6 +9,8 @@ import attrs
 
 from clearfw.checks import answers
 from clearfw.errors import ResultError
+from clearfw.files import read_input
+from clearfw.results.document import MOST_NBYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +117,7 @@ class _Schema:
 def load(path: Path) -> Document:
     """Return the result at PATH; raises OSError, and ResultError for what is none."""
     try:
-        document: Document = json.loads(path.read_bytes())
+        document: Document = json.loads(read_input(path, MOST_NBYTES))
         name = document["schema"]
         known = name in _SCHEMAS
     except (KeyError, RecursionError, TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.errors import MissingExtraError, ResultError, nearest
+from clearfw.files import read_input
 from clearfw.results.bench import SavedBench
 from clearfw.results.check import SavedChecks
 from clearfw.results.info import SavedInfo
@@ -30,6 +31,8 @@ class Document:
     content: Any
 
 
+# Of a file: what clearfw writes has a hundredth of it.
+MOST_NBYTES = 64 << 20
 # Of any number: what is drawn must have room on an axis.
 _MOST = 1e18
 _KINDS: Mapping[type, tuple[type, ...]] = {bool: (bool,), float: (int, float), int: (int,), str: (str,)}
@@ -54,7 +57,7 @@ def check_extra() -> None:
 def read(path: Path) -> Document:
     """Return the result saved at PATH; raises OSError and ResultError."""
     try:
-        raw = json.loads(path.read_bytes(), parse_constant=_refuse)
+        raw = json.loads(read_input(path, MOST_NBYTES), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not JSON ({error}): give what a command wrote with --json"
         raise ResultError(msg) from error

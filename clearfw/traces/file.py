@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
+import os
+import stat
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,8 +14,8 @@ import attrs
 import numpy as np
 
 from clearfw import host
-from clearfw.errors import MissingExtraError, TraceError
-from clearfw.files import NewFile
+from clearfw.errors import MemoryLimitError, MissingExtraError, TraceError
+from clearfw.files import NewFile, open_input
 from clearfw.traces.arrow import unpacked_bytes
 
 if TYPE_CHECKING:
@@ -261,7 +263,7 @@ class TraceWriter:
 
 @attrs.frozen(eq=False)
 class Trace:
-    """A trace that was read: its batches are views of the mapped file, unless they were compressed.
+    """A trace that was read: its batches are views of one copy of the file, unless they were compressed.
 
     Attributes:
         ending: None where the recording was cut off, or still goes on.
@@ -293,10 +295,8 @@ def read(path: Path | str) -> Trace:
     """
     arrow = pyarrow()
     path = Path(path)
-    if not path.stat().st_size:
-        raise TraceError(_not_a_trace(path, "an empty file"))
+    source = arrow.BufferReader(_copied(path))
     try:
-        source = arrow.memory_map(str(path))
         stream = arrow.ipc.open_stream(source)
     except (arrow.ArrowException, OSError) as error:
         raise TraceError(_not_a_trace(path, "no Arrow stream")) from error
@@ -308,7 +308,31 @@ def read(path: Path | str) -> Trace:
     return _gather(path, origin, stream, sound, truncated=truncated)
 
 
-def _vet(path: Path, source: pa.MemoryMappedFile) -> tuple[int, bool]:
+def _copied(path: Path) -> pa.Buffer:
+    """Return a copy of the file: a mapped one that another program truncates is a SIGBUS."""
+    if path.is_dir():
+        raise TraceError(_not_a_trace(path, "a directory"))
+    with open_input(path) as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise TraceError(_not_a_trace(path, "a pipe"))
+        if not about.st_size:
+            raise TraceError(_not_a_trace(path, "an empty file"))
+        if about.st_size > (room := host.available_memory()):
+            msg = (
+                f"{path} has {about.st_size >> 20}M, the host has {room >> 20}M: read it elsewhere"
+            )
+            raise TraceError(msg)
+        try:
+            whole = pyarrow().allocate_buffer(about.st_size)
+        except MemoryError as error:
+            msg = f"{path} has {about.st_size >> 20}M, and the host gives no memory for it: raise RLIMIT_AS"
+            raise MemoryLimitError(msg) from error
+        nread = file.readinto(memoryview(whole))  # type: ignore[attr-defined]  # BinaryIO lacks it
+        return whole.slice(0, nread)
+
+
+def _vet(path: Path, source: pa.BufferReader) -> tuple[int, bool]:
     """Return how many messages are sound, and whether one is not.
 
     Raises TraceError where they do not fit the host's memory once unpacked: a few bytes can claim a lot.

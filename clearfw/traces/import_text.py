@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from clearfw.traces.text_input import Text
 
 _CHUNK = 1 << 20
+# Bytes without any event: what follows is no text of events either, and need not end.
+_LONGEST_PROLOGUE = 64 << 20
 # Its text does not say when events were lost, but where it is asked to and some were.
 _SILENT_ON_LOSS = "perf script"
 
@@ -259,10 +261,14 @@ def import_text(
 
 def _feed(writing: _Writing, text: Text, interrupt: _Interrupt, progress: Callable[[int], None]) -> None:
     buffer = bytearray(_CHUNK)
+    nbytes = 0
     try:
         while nread := interrupt.readinto(text, buffer):
             writing.feed(memoryview(buffer)[:nread])
             progress(text.position)
+            nbytes += nread
+            if nbytes > _LONGEST_PROLOGUE and not (writing.text.form or writing.text.lines["other_events"]):
+                return
     except TraceError as error:
         writing.flush()
         if writing.text.form is None:
