@@ -20,8 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        f'{_MARKER}(cmdline, stack=None, leaks=True): boot clearfw_machine so, as "init_on_alloc=1 highmem=16M"; '
-        "leaks=False: fail where pages are not given back",
+        f"{_MARKER}(cmdline, stack=None, leaks=True): boot clearfw_machine so, as "
+        '"init_on_alloc=1 highmem=16M"; leaks=False: fail where pages are not given back',
     )
 
 

@@ -190,7 +190,7 @@ def test_what_need_not_end_is_not_read(name: str, tmp_path: Path) -> None:
     if not path.exists():
         os.mkfifo(path)
 
-    with pytest.raises(InputError, match="is a (device|named pipe), and need not end: give a regular file"):
+    with pytest.raises(InputError, match=r"is a (device|named pipe), and need not end: give a regular file"):
         files.read_input(path, 100)
 
 

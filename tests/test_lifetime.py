@@ -1,4 +1,4 @@
-"""The end of a machine: under threads, views, exceptions and forks, and with strategies that keep what they saw."""
+"""The end of a machine: under threads, views, exceptions and forks, and strategies that keep pages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clearfw._core import PageRange
+
 
 def test_close_waits_for_another_threads_call() -> None:
     """Whatever the moment: never a crash, and the other thread is told that the machine is gone."""
@@ -157,7 +158,7 @@ def test_pages_that_a_strategy_kept_are_refused_after_close() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_does_not_share_the_machine() -> None:
-    """Parent and child would hand out the same memory: the child is refused, with the reason, and may boot anew."""
+    """Both would hand out the same memory: the child is refused, with the reason, and may boot anew."""
     machine = Machine.boot("memory=16M backing=thp")
     kept = machine.alloc_pages(1)
     reader, writer = os.pipe()
@@ -199,10 +200,15 @@ def test_a_fork_does_not_share_the_machine() -> None:
 
 def test_an_assertion_is_not_buried_under_the_end_of_the_machine() -> None:
     """A view that its traceback holds keeps the machine open, which is a note and no error."""
-    with pytest.raises(AssertionError, match="mine") as caught, Machine.boot("memory=16M") as machine:
-        block = machine.alloc_pages()
-        view = np.frombuffer(block, np.uint8)
-        assert view[0] == 257, "mine"
+    machine = Machine.boot("memory=16M")
+
+    def fail() -> None:
+        with machine:
+            view = np.frombuffer(machine.alloc_pages(), np.uint8)
+            assert len(view) == 257, "mine"
+
+    with pytest.raises(AssertionError, match="mine") as caught:
+        fail()
 
     assert not machine.closed
     assert ["1 views of the machine's memory are alive" in note for note in caught.value.__notes__] == [True]
@@ -213,7 +219,9 @@ def test_nor_under_the_end_of_a_block(what: str, boot: Callable[..., Machine]) -
     """Pages, vmalloc areas and mappings alike."""
     machine = boot("highmem=4M")
     pages = machine.alloc_pages(0, "GFP_KERNEL")
-    thing = {"pages": lambda: pages, "area": lambda: machine.vmalloc(4096), "mapping": pages.kmap_local}[what]()
+    thing = {"pages": lambda: pages, "area": lambda: machine.vmalloc(4096), "mapping": pages.kmap_local}[
+        what
+    ]()
     views: list[memoryview] = []
 
     def fail() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def test_what_is_written_is_read(tmp_path: Path, compression: str) -> None:
 
 
 def test_an_uncompressed_trace_is_copied_once(tmp_path: Path) -> None:
-    """Its columns are views of the one copy: reading it allocates the file's size, and next to nothing else."""
+    """Its columns are views of the one copy: reading it allocates the file's size, and little else."""
     path = write(tmp_path / "t.trace", *[some_events(BATCH)] * 4)
     before = pa.total_allocated_bytes()
 

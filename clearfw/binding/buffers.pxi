@@ -150,10 +150,10 @@ cdef class Pages(_Buffer):
         self.require()
         self.head.flags = self.head.flags | PG_hwpoison if value else self.head.flags & ~<uint32_t>PG_hwpoison
 
-    def kmap_local(self, unsigned int index=0):
+    def kmap_local(self, index=0):
         """Map page INDEX of the block, HIGHMEM or not, until the KmapLocal it returns is closed."""
         self.require()
-        if index >= 1u << self.order:
+        if not 0 <= operator.index(index) < 1 << self.order:
             raise IndexError(f"page {index} of a block of {1 << self.order}: give an index below that")
         return KmapLocal(self, index)
 

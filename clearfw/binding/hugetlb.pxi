@@ -7,9 +7,12 @@ cdef class HugetlbPool:
     cdef CoreMachine machine
     cdef hugetlb_pool pool
 
-    def __init__(self, CoreMachine machine not None, unsigned int order=9):
+    def __init__(self, CoreMachine machine not None, order=9):
+        cdef unsigned int nr_order = _order(order)
+        if nr_order > MAX_CONTIG_ORDER:
+            raise errors.OrderError(f"huge pages of order {order}: give at most {MAX_CONTIG_ORDER}", nr_order)
         self.machine = machine
-        hugetlb_init(&self.pool, machine.require(), order)
+        hugetlb_init(&self.pool, machine.require(), nr_order)
 
     def grow(self, uint64_t count) -> int:
         """Allocate COUNT huge pages into the pool. Raises OutOfMemoryError, keeping those that came."""

@@ -154,41 +154,43 @@ cdef class CoreMachine:
         pages.freed = False
         return pages
 
-    def alloc_pages(self, unsigned int order=0, gfp=GFP_KERNEL):
-        """Return a block of 2^ORDER pages. Raises OutOfMemoryError, OrderError, UnclaimedError."""
+    def alloc_pages(self, order=0, gfp=GFP_KERNEL):
+        """Return a block of 2^ORDER pages. Raises OutOfMemoryError, OrderError, GfpError, UnclaimedError."""
         cdef c_machine *machine = self.require()
+        cdef unsigned int nr_order = _order(order)
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
         # Letting other threads run costs more than an allocation: only a long clear is worth it.
         self.calls += 1  # a strategy in Python may let them run at any order
-        if order > 3 and (machine.debug or flags & __GFP_ZERO):
+        if nr_order > 3 and (machine.debug or flags & __GFP_ZERO):
             with nogil:
-                status = machine_alloc(machine, order, flags, &head)
+                status = machine_alloc(machine, nr_order, flags, &head)
         else:
-            status = machine_alloc(machine, order, flags, &head)
+            status = machine_alloc(machine, nr_order, flags, &head)
         if status:
             self.leave(status)
-        pages = self.wrap(head, order)
+        pages = self.wrap(head, nr_order)
         self.calls -= 1
         return pages
 
-    def alloc_contig(self, unsigned int order, gfp=GFP_KERNEL):
+    def alloc_contig(self, order, gfp=GFP_KERNEL):
         """Return a block above MAX_PAGE_ORDER, up to MAX_GIGANTIC_ORDER: one init of all of it."""
         cdef c_machine *machine = self.require()
+        cdef unsigned int nr_order = _order(order)
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
-        if not MAX_PAGE_ORDER < order <= MAX_CONTIG_ORDER:
+        if not MAX_PAGE_ORDER < nr_order <= MAX_CONTIG_ORDER:
             raise errors.OrderError(
                 f"alloc_contig of order {order}: give {MAX_PAGE_ORDER + 1} to {MAX_CONTIG_ORDER}, "
-                "alloc_pages() has the smaller ones", order,
+                "alloc_pages() has the smaller ones", nr_order,
             )
         self.calls += 1
         with nogil:
-            status = machine_alloc_contig(machine, order, flags, &head)
+            status = machine_alloc_contig(machine, nr_order, flags, &head)
         self.leave(status)
-        return self.wrap(head, order)
+        return self.wrap(head, nr_order)
 
     def free_pages(self, Pages pages not None):
         """Give a block back. Raises DoubleFreeError, ForeignFreeError, PagesInUseError, UnclaimedError."""
@@ -217,23 +219,22 @@ cdef class CoreMachine:
             self.leave(status)
         self.calls -= 1
 
-    def alloc_pages_bulk(self, int nr, gfp=GFP_KERNEL):
+    def alloc_pages_bulk(self, nr, gfp=GFP_KERNEL):
         """Return NR order-0 pages, all or none, cleared as one batch."""
+        cdef int count = min(_count(nr, "alloc_pages_bulk", errors.ConfigError), 0x7FFFFFFF)
         cdef c_machine *machine = self.require()
         cdef gfp_t flags = _gfp(gfp)
         cdef page **heads
         cdef int status
-        if nr < 1:
-            raise errors.ConfigError(f"alloc_pages_bulk of {nr} pages: ask for at least 1")
-        heads = <page **>PyMem_Malloc(nr * sizeof(page *))
+        heads = <page **>PyMem_Malloc(<size_t>count * sizeof(page *))
         if heads == NULL:
             raise _no_memory_for(f"a list of {nr} pages")
         self.calls += 1
         try:
             with nogil:
-                status = machine_alloc_bulk(machine, flags, heads, nr)
+                status = machine_alloc_bulk(machine, flags, heads, count)
             self.check(status)
-            return [self.wrap(heads[i], 0) for i in range(nr)]
+            return [self.wrap(heads[i], 0) for i in range(count)]
         finally:
             self.calls -= 1
             PyMem_Free(heads)
@@ -280,8 +281,9 @@ cdef class CoreMachine:
             pages._check_idle(f"the page at pfn {pages.pfn:#x}")
         return pages.head
 
-    def vmalloc(self, size_t nbytes, gfp="GFP_KERNEL|__GFP_HIGHMEM", *, bint huge=False):
+    def vmalloc(self, nbytes, gfp="GFP_KERNEL|__GFP_HIGHMEM", *, bint huge=False):
         """Return NBYTES of virtually contiguous memory; HUGE tries PMD-sized mappings first."""
+        cdef size_t size = _count(nbytes, "vmalloc", errors.VmallocError)
         cdef c_machine *machine = self.require()
         cdef gfp_t flags = _gfp(gfp)
         cdef VmallocArea area = VmallocArea.__new__(VmallocArea)
@@ -289,7 +291,7 @@ cdef class CoreMachine:
         cdef int status
         self.calls += 1
         with nogil:
-            status = c_vmalloc(machine, nbytes, flags, how, &area.area)
+            status = c_vmalloc(machine, size, flags, how, &area.area)
         self.leave(status)
         area.machine = self
         area.freed = False

@@ -9,6 +9,7 @@ import click
 
 from clearfw.cli import names
 from clearfw.cli.options import (
+    INTERRUPTED,
     console_for,
     examples,
     json_option,
@@ -72,6 +73,7 @@ def check(
 
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
+    Exit status: 0 all passed, 1 a check failed, 2 cannot, 130 interrupted, with what was asked so far.
     """
     from clearfw.checks import conformance
     from clearfw.reports.tables import check as tables
@@ -83,13 +85,23 @@ def check(
     given = strategy or tuple(registry.strategies)
     subjects = [(text, from_name(text, registry.strategies)) for text in given]
     console = console_for(json_path)
-    found = []
-    for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
-        found.append(_ask(console, text, one, asked, timeout, where))
-        console.print(tables.table(found[-1]))
+    found: list[Verdict] = []
+    interrupted = False
+    try:
+        for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
+            found.append(_ask(console, text, one, asked, timeout, where))
+            console.print(tables.table(found[-1]))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        interrupted = True
     console.print(tables.summary(found))
+    if interrupted:
+        console.print("interrupted: the strategies that were still to be asked are left out", style="yellow")
     if json_path:
         write_json(json_path, results.to_json(found))
+    if interrupted:
+        return INTERRUPTED
     return 0 if all(verdict.passed for verdict in found) else 1
 
 

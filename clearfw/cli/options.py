@@ -130,15 +130,9 @@ def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
 
 def console_for(json_path: str | None) -> Console:
     """Return where tables go: standard error when standard output is for JSON."""
-    from rich.console import Console
+    from clearfw.cli.console import console
 
-    to_stderr = json_path == "-"
-    # FORCE_COLOR, as CI systems set it, asks for colours in a log, and not for progress bars.
-    interactive = None if os.isatty(2 if to_stderr else 1) else False
-    # Names and messages are printed as they are, brackets and all.
-    return Console(
-        stderr=to_stderr, markup=False, emoji=False, highlight=False, force_interactive=interactive
-    )
+    return console(to_stderr=json_path == "-")
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
     check_extra()
     text = page([read(path) for path in runs], title)
     if output == "-":
-        click.echo(text)
+        click.echo(text.encode(errors="replace"))
         return 0
     write_text(output, text)
     if show and not webbrowser.open(Path(output).resolve().as_uri()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from clearfw.errors import MissingExtraError
+from clearfw.errors import MissingExtraError, to_install
 from clearfw.files import replacing
 from clearfw.reports.tables.grid import ns_text, share
 
@@ -77,7 +77,7 @@ def matplotlib() -> types.ModuleType:
     try:
         import matplotlib as mpl
     except ModuleNotFoundError as error:
-        msg = "pictures need matplotlib, which is not installed: pip install 'clearfw[reports]'"
+        msg = f"pictures need matplotlib, which is not installed: {to_install('matplotlib')}"
         raise MissingExtraError(msg) from error
     found: types.ModuleType = mpl
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from clearfw.errors import MissingExtraError, ResultError, nearest
+from clearfw.errors import MissingExtraError, ResultError, nearest, to_install
 from clearfw.files import read_input
 from clearfw.results.bench import SavedBench
 from clearfw.results.check import SavedChecks
@@ -50,7 +50,7 @@ def check_extra() -> None:
     """Raise MissingExtraError unless all that reports and pictures need is installed."""
     for module in ("cattrs", "jinja2", "matplotlib"):
         if importlib.util.find_spec(module) is None:
-            msg = f"reports need {module}, which is not installed: pip install 'clearfw[reports]'"
+            msg = f"reports need {module}, which is not installed: {to_install('cattrs jinja2 matplotlib')}"
             raise MissingExtraError(msg)
 
 

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from clearfw import host
-from clearfw.errors import MemoryLimitError, MissingExtraError, TraceError
+from clearfw.errors import MemoryLimitError, MissingExtraError, TraceError, to_install
 from clearfw.files import NewFile, open_input
 from clearfw.traces.arrow import unpacked_bytes
 
@@ -170,7 +170,7 @@ def pyarrow() -> types.ModuleType:
         import pyarrow as pa
         import pyarrow.ipc
     except ModuleNotFoundError as error:
-        msg = "traces need pyarrow, which is not installed: pip install 'clearfw[traces]'"
+        msg = f"traces need pyarrow, which is not installed: {to_install('pyarrow')}"
         raise MissingExtraError(msg) from error
     module: types.ModuleType = pa
     return module
@@ -319,9 +319,7 @@ def _copied(path: Path) -> pa.Buffer:
         if not about.st_size:
             raise TraceError(_not_a_trace(path, "an empty file"))
         if about.st_size > (room := host.available_memory()):
-            msg = (
-                f"{path} has {about.st_size >> 20}M, the host has {room >> 20}M: read it elsewhere"
-            )
+            msg = f"{path} has {about.st_size >> 20}M, the host has {room >> 20}M: read it elsewhere"
             raise TraceError(msg)
         try:
             whole = pyarrow().allocate_buffer(about.st_size)
