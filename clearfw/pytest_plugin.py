@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from clearfw.machine import Machine
 
@@ -57,8 +58,23 @@ def _booted(request: pytest.FixtureRequest) -> tuple[Machine, bool]:
 
     marker = request.node.get_closest_marker(_MARKER)
     named: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    cmdline, *others = marker.args if marker and marker.args else (named.pop("cmdline", ""),)
     leaks = named.pop("leaks", True)
-    return Machine.boot(*(marker.args if marker else ()), **named), leaks
+    stack = named.pop("stack", None) if not others else others.pop(0)
+    return Machine.boot(cmdline, *others, stack=_beside(request.path.parent, stack), **named), leaks
+
+
+def _beside(directory: Path, stack: object) -> Any:  # noqa: ANN401  whatever boot() takes
+    """Return STACK with its relative paths taken from DIRECTORY, the test's, where such a file is."""
+    from clearfw.strategies import elements, is_file_name
+
+    if not isinstance(stack, str):
+        return stack
+    found = [
+        directory / one if is_file_name(one) and (directory / one).is_file() else one
+        for one in elements(stack)
+    ]
+    return "+".join(map(str, found))
 
 
 def _leak(machine: Machine, free: int) -> str:

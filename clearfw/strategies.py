@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -32,7 +33,7 @@ _Loaded = TypeVar("_Loaded")
 
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
-_C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)", re.MULTILINE)
+_C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*([^,)]*)", re.MULTILINE)
 _NAME = re.compile(r"[\w-]+")
 
 
@@ -191,7 +192,11 @@ def from_file(path: Path) -> Strategy:
         raise StrategyError(msg, str(path))
     if path.suffix == ".c":
         names = _C_NAME.findall(path.read_text(errors="replace"))
-        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}")
+        name = names[-1].strip() if names else path.stem
+        if names and not name.isidentifier():
+            msg = f"{path} ends with CLEARFW_STRATEGY({name}, ...): a name in C has letters, digits and '_'"
+            raise StrategyError(msg, name)
+        return NativeStrategy(name, path, f"from {path}")
     found = list(_written_in(import_file(path), path.stem))
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
@@ -254,8 +259,19 @@ def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:
     if text in known:
         return known[text]
     if is_file_name(text):
-        return from_file(Path(text))
+        found = from_file(Path(text))
+        _tell_of_namesake(found, known)
+        return found
     raise UnknownStrategyError(text, known)
+
+
+def _tell_of_namesake(found: Strategy, known: Mapping[str, Strategy]) -> None:
+    other = known.get(found.name)
+    if other is None or found.source is None or other.source is None:
+        return
+    if found.source.resolve() != other.source.resolve():
+        msg = f"{found.source} is called {found.name!r}, as an installed strategy: what follows is of the file"
+        warnings.warn(msg, stacklevel=2)
 
 
 def _written_in(module: ModuleType, default_name: str) -> Iterator[Strategy]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clearfw import registry
 from clearfw.checks import answers, conformance
-from clearfw.strategies import as_strategy, from_file, from_name
+from clearfw.strategies import as_strategy, from_file, from_name, is_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,8 @@ def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
     def test(self: StrategyConformance) -> None:
         import pytest
 
-        (answer,) = conformance.run(resolve(self.strategy), [one.name], deadline_s=self.deadline_s)
+        strategy = _beside_its_class(type(self), self.strategy)
+        (answer,) = conformance.run(resolve(strategy), [one.name], deadline_s=self.deadline_s)
         if answer.status == answers.NOT_ASKED:
             pytest.skip(answers.sentence(answer))
         if not answer.passed:
@@ -50,6 +52,14 @@ def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
     test.__doc__ = one.why
     test.__name__ = f"test_{one.name}"
     return test
+
+
+def _beside_its_class(cls: type, strategy: object) -> object:
+    """Return a relative path as one from the file that CLS is written in, where there is such a file."""
+    if isinstance(strategy, Path) or (isinstance(strategy, str) and is_file_name(strategy)):
+        beside = Path(inspect.getfile(cls)).parent / strategy
+        return beside if beside.is_file() else strategy
+    return strategy
 
 
 def resolve(strategy: object) -> Strategy:

@@ -119,6 +119,8 @@ class _Session:
                 counted = self.count(variant)
             except UnclaimedError as error:
                 point = self.plan.workload.point
+                if point == "alloc" and self.plan.options.init_on_free:
+                    point = "free"
                 # An area has pages of any zone.
                 where = "" if point == "vmalloc" else f" (zone {error.zone})"
                 reason = f"it claims nothing at the {point} init point here{where}"

@@ -9,6 +9,7 @@ import attrs
 import click
 
 from clearfw.cli import names
+from clearfw.cli.harmless import harmless
 from clearfw.cli.options import (
     INTERRUPTED,
     console_for,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from clearfw.toolchain.architectures import Architecture
 
     Stack: TypeAlias = "tuple[Strategy, ...]"
+
+
+# Of a compiler's words.
+_SHOWN = 12
 
 
 @click.command(
@@ -118,6 +123,8 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
+    if found.failed and not found.sizes:
+        return 2
     return 1 if found.failed else 0
 
 
@@ -158,7 +165,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_first_lines(error.message)}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -166,6 +173,13 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
     console.print(tables.details(size), soft_wrap=True)
     if job.disasm:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
+
+
+def _first_lines(said: str) -> str:
+    """Return the beginning of what a compiler said: the rest is as a rule the same, for each caller."""
+    lines = harmless(said).rstrip().splitlines()
+    more = len(lines) - _SHOWN
+    return "\n".join([*lines[:_SHOWN], *([f"and {more} more lines"] if more > 0 else [])])
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:
