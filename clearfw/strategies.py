@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
+import os
 import re
 import sys
 import warnings
@@ -13,11 +15,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
 import attrs
 import pluggy
 
-from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
+from clearfw.errors import AbiError, ClearfwError, StrategyError, UnknownStrategyError, place
 from clearfw.markers import hookimpl
+from clearfw.toolchain.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
@@ -34,7 +37,7 @@ _Loaded = TypeVar("_Loaded")
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
 _C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*([^,)]*)", re.MULTILINE)
-_NAME = re.compile(r"[\w-]+")
+_NAME = re.compile(r"[\w:-]+")
 
 
 class Named(Protocol):
@@ -46,7 +49,8 @@ class Named(Protocol):
 
 
 def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
-    if not _NAME.fullmatch(name):
+    # Behind a colon stands the file, where the name alone does not tell: see told_apart().
+    if not _NAME.fullmatch(name.partition(":")[0]):
         msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
         raise StrategyError(msg, name)
 
@@ -58,6 +62,7 @@ class NativeStrategy:
     Attributes:
         tryfirst, trylast: its place among others at an init point, as in pluggy.
         baseline: others are compared with it.
+        read: the file as it was when it was first read, which is what every configuration is compiled from.
 
     """
 
@@ -67,13 +72,16 @@ class NativeStrategy:
     tryfirst: bool = False
     trylast: bool = False
     baseline: bool = False
+    read: Source = attrs.field(
+        default=attrs.Factory(lambda self: Source(self.source), takes_self=True), eq=False, repr=False
+    )
     interpreted: ClassVar[bool] = False
 
     def load(self, config: Config) -> NativeStrategyHandle:
         """Return the C functions as compiled for CONFIG; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_strategy
 
-        return _load(load_strategy, self.source, config.kernel_options())
+        return _load(load_strategy, self.read, config.kernel_options())
 
     def plugin(self, config: Config) -> NativePlugin:
         """Return what a machine of CONFIG registers; raises as load() does."""
@@ -148,7 +156,7 @@ class Primitive:
         return _load(load_primitive, self.source)
 
 
-def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
+def _load(load: Callable[[str], _Loaded], source: Path | Source, options: Sequence[str] = ()) -> _Loaded:
     from clearfw.toolchain.compiler import compile_c
 
     compiled = str(compile_c(source, options))
@@ -156,7 +164,8 @@ def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] =
         return load(compiled)
     except AbiError as error:
         # Told of the file someone wrote, not of the one in the cache.
-        raise AbiError(error.message.replace(compiled, str(source))) from error
+        written = source if isinstance(source, Path) else source.path
+        raise AbiError(error.message.replace(compiled, str(written))) from error
 
 
 def implements_init_point(thing: object) -> bool:
@@ -191,13 +200,20 @@ def from_file(path: Path) -> Strategy:
         msg = f"no strategy file {path}: give a name, or the path of a .c or .py file"
         raise StrategyError(msg, str(path))
     if path.suffix == ".c":
-        names = _C_NAME.findall(path.read_text(errors="replace"))
+        read = Source(path)
+        names = _C_NAME.findall(read.text)
         name = names[-1].strip() if names else path.stem
         if names and not name.isidentifier():
             msg = f"{path} ends with CLEARFW_STRATEGY({name}, ...): a name in C has letters, digits and '_'"
             raise StrategyError(msg, name)
-        return NativeStrategy(name, path, f"from {path}")
-    found = list(_written_in(import_file(path), path.stem))
+        return NativeStrategy(name, path, f"from {path}", read=read)
+    try:
+        found = list(_written_in(import_file(path), path.stem))
+    except ClearfwError:
+        raise
+    except Exception as error:
+        msg = f"{path} raised {type(error).__name__}: {error}{place(error)}"
+        raise StrategyError(msg, str(path)) from error
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
         msg = f"{path} must define one strategy, and defines {defined}: keep one class with @hookimpl methods"
@@ -247,11 +263,36 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
     """
     stack = tuple(from_name(element, known) for element in elements(text))
+    (stack,) = told_apart([stack], known)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
         raise StrategyError(msg, text)
     return stack
+
+
+def told_apart(
+    stacks: Iterable[tuple[Strategy, ...]], known: Mapping[str, Strategy]
+) -> list[tuple[Strategy, ...]]:
+    """Return STACKS with `name:file` for a name, where strategies of several files have it.
+
+    One of KNOWN keeps its name as it is.
+    """
+    found = list(stacks)
+    files: dict[str, set[str]] = {}
+    for one in itertools.chain(known.values(), *found):
+        files.setdefault(one.name, set()).add(_file(one))
+
+    def named(one: Strategy) -> Strategy:
+        if len(files[one.name]) == 1 or known.get(one.name) is one:
+            return one
+        return attrs.evolve(one, name=f"{one.name}:{one.source}")
+
+    return [tuple(named(one) for one in stack) for stack in found]
+
+
+def _file(strategy: Strategy) -> str:
+    return os.path.abspath(strategy.source or "")  # noqa: PTH100  Path.absolute() keeps ".."
 
 
 def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:
@@ -270,7 +311,7 @@ def _tell_of_namesake(found: Strategy, known: Mapping[str, Strategy]) -> None:
     if other is None or found.source is None or other.source is None:
         return
     if found.source.resolve() != other.source.resolve():
-        msg = f"{found.source} is called {found.name!r}, as an installed strategy: what follows is of the file"
+        msg = f"{found.source} is called {found.name!r}, as an installed strategy: here the file is meant"
         warnings.warn(msg, stacklevel=2)
 
 

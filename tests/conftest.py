@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import hypothesis
 import pytest
-from commands import Command, Done
+from support.commands import Command, Done
 
 from clearfw import kernel
 from clearfw.bench.run import Result, Roofline, SceneRun
@@ -44,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = getattr(config, "cache", None)
     if cache is not None:
         os.environ.setdefault("CLEARFW_CACHE_DIR", str(cache.mkdir("clearfw")))
+
+
+def pytest_unconfigure() -> None:
+    """Unmount tracefs, if a test of recording had it mounted."""
+    if fake_tracefs := sys.modules.get("support.fake_tracefs"):
+        fake_tracefs.until_the_end.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from commands import finished, program
+from support.commands import finished, program
 
 from clearfw import _core, hookimpl, kernel
 from clearfw.config import Config

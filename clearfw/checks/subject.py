@@ -110,6 +110,11 @@ class Subject:
         self.config = ""
         self.where: dict[str, Any] = {}
 
+    @property
+    def architecture(self) -> Architecture | None:
+        """Where it is asked; None is this computer."""
+        return self._architecture
+
     def points(self) -> frozenset[str]:
         """Return the init points it serves."""
         return served(self.strategy, self._architecture)
@@ -172,7 +177,7 @@ class Subject:
 
     def _emulate(self, config: Config) -> Machine:
         self._emulated = _emulated(self.strategy, config, self._architecture)
-        # It has all of a Machine that checks use: tests/test_emulated.py.
+        # It has all of a Machine that checks use: tests/checks/test_emulated.py.
         return cast("Machine", self._emulated)
 
     def at(self, **where: object) -> None:

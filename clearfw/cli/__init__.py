@@ -21,9 +21,21 @@ def main() -> None:
             raise
         command = f"{sys.executable} -m pip install {module}"
         status = _fail(f"the command line needs {module}, which is not installed: {command}")
+    except ImportError as error:
+        status = _fail(f"a library cannot be loaded ({error}){_limit()}")
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
+
+
+def _limit() -> str:
+    """Return what to do where the address space is limited, which is why a library may not fit."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return ": install it again"
+    return f": RLIMIT_AS is {limit >> 20}M, raise it (ulimit -v)"
 
 
 def _small_stack() -> str:

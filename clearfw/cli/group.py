@@ -22,6 +22,7 @@ from clearfw.cli.export import export
 from clearfw.cli.harmless import allow_any_name, harmless
 from clearfw.cli.import_ import import_
 from clearfw.cli.info import info
+from clearfw.cli.kernel import kernel
 from clearfw.cli.new import new
 from clearfw.cli.options import INTERRUPTED
 from clearfw.cli.plugins import plugins
@@ -29,7 +30,7 @@ from clearfw.cli.record import record
 from clearfw.cli.replay import replay
 from clearfw.cli.report import report
 from clearfw.cli.size import size
-from clearfw.errors import ClearfwError
+from clearfw.errors import ClearfwError, KernelBootError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,6 +70,7 @@ for _command in (
     export,
     import_,
     info,
+    kernel,
     new,
     plugins,
     record,
@@ -98,6 +100,8 @@ def _status(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         how = "terminated" if _came else "interrupted"
         return _fail(f"{how} before anything was measured", INTERRUPTED)
+    except KernelBootError as error:
+        return _fail(str(error), 1)
     except (ClearfwError, OSError, MemoryError) as error:
         if _told_whole.get():
             traceback.print_exception(error)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of order-0 pages, cleared as one batch. */
+#include "mm/page_bulk.h"
+
 #include "mm/cpu.h"
 #include "mm/gfp.h"
 #include "mm/init_point.h"
-#include "mm/page_alloc.h"
 #include "mm/page_prep.h"
 
 static void undo_bulk(struct cpu *cpu, struct page **pages, int nr)
@@ -24,7 +25,7 @@ static int rmqueue_bulk(struct cpu *cpu, gfp_t gfp, struct page **pages, int nr)
 
 static int init_new_pages(struct cpu *cpu, gfp_t gfp, struct page **pages, int nr)
 {
-	int dirty = 0;
+	int dirty = 0, status;
 
 	if (!cpu->machine->debug && !(gfp & (__GFP_ZERO | __GFP_ZEROTAGS))) {
 		for (int i = 0; i < nr; i++)
@@ -41,7 +42,11 @@ static int init_new_pages(struct cpu *cpu, gfp_t gfp, struct page **pages, int n
 		}
 	if (!dirty)
 		return 0;
-	return init_bulk(cpu, INIT_ALLOC, pages, dirty);
+	/* Under the lock of the per-CPU lists, where the kernel's alloc_pages_bulk_noprof() prepares them. */
+	cpu->context += CLEARFW_PREEMPT;
+	status = init_bulk(cpu, INIT_ALLOC, pages, dirty);
+	cpu->context -= CLEARFW_PREEMPT;
+	return status;
 }
 
 int machine_alloc_bulk(struct machine *machine, gfp_t gfp, struct page **pages, int nr)
