@@ -8,7 +8,6 @@ import itertools
 import os
 import re
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
 
@@ -300,19 +299,8 @@ def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:
     if text in known:
         return known[text]
     if is_file_name(text):
-        found = from_file(Path(text))
-        _tell_of_namesake(found, known)
-        return found
+        return from_file(Path(text))
     raise UnknownStrategyError(text, known)
-
-
-def _tell_of_namesake(found: Strategy, known: Mapping[str, Strategy]) -> None:
-    other = known.get(found.name)
-    if other is None or found.source is None or other.source is None:
-        return
-    if found.source.resolve() != other.source.resolve():
-        msg = f"{found.source} is called {found.name!r}, as an installed strategy: here the file is meant"
-        warnings.warn(msg, stacklevel=2)
 
 
 def _written_in(module: ModuleType, default_name: str) -> Iterator[Strategy]:

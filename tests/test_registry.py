@@ -275,7 +275,7 @@ def test_a_failure_is_told_with_its_place(install: Install, tmp_path: Path) -> N
 
 def test_an_unknown_hook_is_told_with_the_nearest(install: Install) -> None:
     """Marked as a hook, and called by nobody."""
-    install("wrong", module(clearfw_strategy=hookimpl(list)))
+    install("wrong", module(clearfw_strategy=hookimpl(lambda: None)))
     loaded = load()
 
     assert info(loaded, "wrong").status == "failed"

@@ -50,7 +50,7 @@ class Recipe:
     def name(self) -> str:
         """A short name for the folder that make works in."""
         text = "\n".join([self.primitive, config.BASE, *self.fragments, primitive.header(self.primitive)])
-        return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @attrs.frozen
@@ -116,7 +116,7 @@ def _own(tree: Tree, variant: Variant) -> dict[str, bytes | None]:
     page_h = tree.read(primitive.PAGE_H) if text is None else text.decode(errors="replace")
     return {
         **variant.files,
-        primitive.PAGE_H: primitive.page_h(tree, page_h).encode(errors="surrogateescape"),
+        primitive.PAGE_H: primitive.page_h(tree, page_h).encode(),
     }
 
 
@@ -126,7 +126,7 @@ def _key(
     parts = [fingerprint(files), recipe.name, *compiler.command, compiler.version]
     parts += [f"{name} {_digest(text)}" for name, text in sorted(own.items())]
     parts += [_digest(path.read_bytes()) for path in sorted(_GUEST.iterdir()) if path.is_file()]
-    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()[:20]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
 def _digest(text: bytes | None) -> str:

@@ -287,7 +287,7 @@ def _emitted(one: Definition) -> str:
 
 def _write(folder: Path, taken: Taken, label: str, said: str) -> Path:
     text = source(taken, label, said)
-    key = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+    key = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = folder / f"{taken.function}_{label}-{key}.c"
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():

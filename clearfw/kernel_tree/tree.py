@@ -83,9 +83,7 @@ def fingerprint(files: Mapping[str, State]) -> str:
     """Return a digest of a tree's files as they are."""
     digest = hashlib.sha256()
     for name in sorted(files):
-        digest.update(
-            f"{name} {files[name].nbytes} {files[name].mtime_ns}\n".encode(errors="surrogateescape")
-        )
+        digest.update(f"{name} {files[name].nbytes} {files[name].mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -144,9 +142,7 @@ def _unpack(tarball: Path, unpacked: Path) -> Path:
         msg = f"{tarball} is no folder and no .tar.xz: give a kernel tree, or a linux-source tarball"
         raise KernelTreeError(msg)
     found = tarball.stat()
-    key = hashlib.sha256(
-        f"{tarball.name} {found.st_size} {found.st_mtime_ns}".encode(errors="surrogateescape")
-    ).hexdigest()[:12]
+    key = hashlib.sha256(f"{tarball.name} {found.st_size} {found.st_mtime_ns}".encode()).hexdigest()[:12]
     target = unpacked / f"{_TARBALL.sub('', tarball.name)}-{key}"
     if not target.is_dir():
         _run_tar(tarball, target)
