@@ -279,7 +279,7 @@ def _check_memory(memory: int, orders: Sequence[int]) -> None:
     block = 4096 << max(orders)
     if memory < block:
         asked = format_size(memory)
-        msg = f"--memory {asked} asked for, a block of order {max(orders)} is {format_size(block)}: ask for more"
+        msg = f"--memory {asked} asked for, a block of order {max(orders)} is {format_size(block)}: give more"
         raise ConfigError(msg)
     check_memory(guest_nbytes(memory))
 
