@@ -1,0 +1,104 @@
+"""Mutants that are as right as what they were made of: the compiler tells, or a file with the reason."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from clearfw.config import Config
+from clearfw.toolchain import compiler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checks.mutation.source import Mutant
+
+RECORDED = Path(__file__).parent / "equivalent.toml"
+
+# As strategies are compiled, but for what is of no matter to the code.
+_FLAGS = [one for one in compiler.FLAGS if one not in {"-g", "-shared", "-Wall"}]
+_PAGE_SIZES = ("4K", "16K", "64K")
+_KASANS = ("off", "generic", "sw_tags", "hw_tags")
+
+
+@attrs.frozen
+class Rule:
+    """Why mutants of a strategy are equivalent: one by its id, or all that begin at a line of its text."""
+
+    reason: str
+    strategy: str
+    id: str = ""
+    line: str = ""
+    operators: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+    def holds(self, mutant: Mutant) -> bool:
+        """Return whether it is about MUTANT."""
+        if self.strategy != mutant.path.name:
+            return False
+        if self.id:
+            return self.id == mutant.id
+        operator = mutant.operator.partition(",")[0]
+        return self.line == mutant.changed and (not self.operators or operator in self.operators)
+
+
+def recorded(path: Path = RECORDED) -> tuple[Rule, ...]:
+    """Return the rules in PATH; raises tomllib.TOMLDecodeError, TypeError for what is no rule."""
+    return tuple(Rule(**one) for one in tomllib.loads(path.read_text()).get("equivalent", []))
+
+
+def why(mutant: Mutant, rules: tuple[Rule, ...]) -> str:
+    """Return the reason why MUTANT is equivalent; "" where none is known. Raises CompileError."""
+    if _is_same_code(mutant):
+        return "the compiler makes the same code of it on every configuration"
+    return next((rule.reason for rule in rules if rule.holds(mutant)), "")
+
+
+def _is_same_code(mutant: Mutant) -> bool:
+    """Return whether no configuration has other code; raises CompileError where one does not compile."""
+    return all(
+        code_of(mutant.text, options) == _code_of_original(mutant.original, options) for options in _options()
+    )
+
+
+@functools.cache
+def _options() -> tuple[tuple[str, ...], ...]:
+    """Return what the compiler is told on each configuration."""
+    return tuple(_kernel_options())
+
+
+def _kernel_options() -> Iterator[tuple[str, ...]]:
+    for kasan, page_size, highmem in itertools.product(_KASANS, _PAGE_SIZES, ("", " highmem=32M")):
+        config = Config.parse(f"memory=64M page_size={page_size} kasan={kasan}{highmem}")
+        yield config.kernel_options()
+
+
+@functools.lru_cache(maxsize=200)
+def _code_of_original(text: bytes, options: tuple[str, ...]) -> bytes:
+    return code_of(text, options)
+
+
+def code_of(text: bytes, options: tuple[str, ...]) -> bytes:
+    """Return the object file of a strategy's TEXT, compiled with OPTIONS; raises CompileError."""
+    with _work_dir() as scratch:
+        source = Path(scratch) / "strategy.c"
+        source.write_bytes(text)
+        prefix = f"-ffile-prefix-map={scratch}=."
+        arguments = [
+            *_FLAGS,
+            "-c",
+            prefix,
+            f"-I{compiler.INCLUDE_DIR}",
+            *compiler.defines(options),
+            str(source),
+        ]
+        return compiler.run_compiler(compiler.find_compiler(), str(source), arguments)
+
+
+def _work_dir() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="mutant-")
