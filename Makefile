@@ -51,10 +51,10 @@ fuzz: $(VENV)/dev
 	cmake --build build/native --target test_stress
 	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \
-		tests/test_gfp.py tests/test_config.py tests/test_state_machine.py tests/test_trace_text*.py
+		tests/test_gfp.py tests/test_config.py tests/core/test_state_machine.py tests/traces/test_import_text*.py
 
 check-arch: $(VENV)/dev
-	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/test_emulated.py
+	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/checks/test_emulated.py
 
 mutate: $(VENV)/dev
 	mkdir -p build

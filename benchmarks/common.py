@@ -6,14 +6,16 @@ clearfw is imported in a benchmark's setup and not before, so that the suite loa
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from clearfw import Machine
+    from clearfw._core import CoreMachine
 
     # From one turn to the nanoseconds it took.
     Run = Callable[[int], float]
@@ -65,6 +67,30 @@ def skipping() -> Iterator[None]:
         yield
     except (ImportError, AttributeError, TypeError, *lacking) as error:
         raise NotImplementedError(str(error)) from error
+
+
+def module(*names: str) -> Any:  # noqa: ANN401  whatever it is on that commit
+    """Return the first module of clearfw that this commit has; NAMES are its places, the newest first.
+
+    Raises ImportError where it has none of them.
+    """
+    for name in names:
+        with contextlib.suppress(ModuleNotFoundError):
+            return importlib.import_module(f"clearfw.{name}")
+    msg = f"this commit has no {' or '.join(names)}"
+    raise ImportError(msg)
+
+
+def bare_machine(config: object) -> CoreMachine:
+    """Return a machine of CONFIG with no strategy."""
+    from clearfw import _core
+
+    try:
+        return _core.CoreMachine(config)
+    except TypeError:  # until 0.1
+        machine = _core.CoreMachine()
+        machine._boot(config)  # noqa: SLF001
+        return machine
 
 
 def boot(cmdline: str, stack: str | Iterable[object]) -> Machine:

@@ -33,7 +33,7 @@ def _some() -> list[str]:
 def in_c(_turn: int = 0) -> float:
     """Return the nanoseconds of a line: the core's parser, into columns."""
     from clearfw import _core
-    from clearfw.traces.file import BATCH, Events
+    from clearfw.traces import BATCH, Events
 
     text, events, parser = memoryview(_text()), Events.room(), _core.TraceText()
     filled = 0

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .common import ROUNDS, skipping
+from .common import ROUNDS, module, skipping
 
 SOURCE = Path(__file__).parent / "programs" / "faults.c"
 MIB = 256
@@ -48,9 +48,10 @@ class Sitting:
         return self._took()
 
     def _recorded(self) -> tuple[float, float]:
-        from clearfw.record import recorder
+        recorder = module("record.recorder", "recording")
+        plan = getattr(recorder, "RecordPlan", None) or recorder.Plan
 
-        done = recorder.record(recorder.Plan(self._command, self._directory / "t.arrow"))
+        done = recorder.record(plan(self._command, self._directory / "t.arrow"))
         elapsed, processor = self._took()
         self.lost += done.ending.lost or 0
         self.events_per_s.append(done.events / elapsed / self._processes)

@@ -6,9 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
-from clearfw.workloads import churn
-
-from .common import clock, skipping
+from .common import bare_machine, clock, module, skipping
 
 if TYPE_CHECKING:
     from clearfw._core import CoreMachine
@@ -23,9 +21,9 @@ def _events(mix: str) -> Any:  # noqa: ANN401  what clearfw.traces.Events is on 
     """Return the churn workload's mix as a trace, of all orders or of order 0 alone."""
     import numpy as np
 
-    from clearfw.traces.file import Events
+    from clearfw.traces import Events
 
-    ops, _ = churn.churn_ops(PAGES, EVENTS, seed=1)
+    ops, _ = module("workloads.churn", "workloads").churn_ops(PAGES, EVENTS, seed=1)
     count = len(ops)
     orders = (ops & 0x7F).astype(np.uint8) if mix == "all orders" else np.zeros(count, np.uint8)
     return Events(
@@ -42,13 +40,10 @@ def _events(mix: str) -> Any:  # noqa: ANN401  what clearfw.traces.Events is on 
 
 @functools.cache
 def _machine() -> CoreMachine:
-    from clearfw import _core
     from clearfw.config import Config
 
-    machine = _core.CoreMachine()
-    # No byte of it is ever touched, and so none is taken.
-    machine._boot(Config(memory=4 << 30, init_on_alloc=False, backing="base"))  # noqa: SLF001
-    return machine
+    # No byte of it is ever touched, so the host gives it no memory.
+    return bare_machine(Config(memory=4 << 30, init_on_alloc=False, backing="base"))
 
 
 class Replay:

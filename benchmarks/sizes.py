@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import skipping
+from .common import module, skipping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +18,18 @@ STACKS = ("per_page", "batched+highmem_fallback", "s390_memset")
 # What the review was about: CONFIG_HIGHMEM where there is such a kernel, and KASAN.
 CONFIG = "highmem,kasan=generic"
 
-# csrc/mm/strategy_api.c: what the core lends to a strategy.
-LENT = {
-    "api_clear_pages",
-    "api_kasan_depth_add",
-    "api_kmap_local_page",
-    "api_kunmap_local",
-    "api_memset",
+# csrc/mm/strategy_api.c: the functions that a strategy calls; until 0.1 they began with lent_.
+API = {
+    f"{prefix}_{name}"
+    for prefix in ("api", "lent")
+    for name in ("clear_pages", "kasan_depth_add", "kmap_local_page", "kunmap_local", "memset")
 }
 ORDER = 5
 CLEARS = 10
 
 
 class CodeBytes:
-    """Of the model page_alloc.c with a stack in it (clearfw/unit.py); the lower the better."""
+    """Of the model page_alloc.c with a stack in it (clearfw/size/model_unit.py); the lower the better."""
 
     version = "1"
     unit = "bytes"
@@ -42,14 +40,15 @@ class CodeBytes:
         """Compile it, each way."""
         with skipping():
             from clearfw import registry
-            from clearfw.size import code_size
             from clearfw.strategies import parse_stack
-            from clearfw.toolchain.architectures import ARCHITECTURES as KNOWN
+
+            code_size = module("size.code_size", "sizes")
+            architectures = module("toolchain.architectures", "architectures").ARCHITECTURES
 
             known = registry.default().strategies
             old = parse_stack("per_page", known)
             config = code_size.parse_config(CONFIG)
-            self.size = code_size.size(parse_stack(stack, known), old, KNOWN[arch], config)
+            self.size = code_size.size(parse_stack(stack, known), old, architectures[arch], config)
 
     @property
     def made_with(self) -> str:
@@ -88,27 +87,29 @@ class Instructions:
         with tempfile.TemporaryDirectory() as directory:
             into = Path(directory) / "callgrind.out"
             own = _run(strategy, machine, into)
-            return sum(cost for name, fn, cost in _costs(into) if name == own or fn in LENT) / CLEARS
+            return sum(cost for name, fn, cost in _costs(into) if name == own or fn in API) / CLEARS
 
 
 def _run(name: str, cmdline: str, into: Path) -> str:
     """Clear CLEARS times under callgrind; return the path of the strategy's shared object."""
     with skipping():
         from clearfw import registry
-        from clearfw.checks import emulated, server
         from clearfw.config import Config
         from clearfw.gfp import Gfp
-        from clearfw.toolchain import compiler
-        from clearfw.toolchain.architectures import ARCHITECTURES as KNOWN
 
+        compiler = module("toolchain.compiler", "compiler")
+        architectures = module("toolchain.architectures", "architectures").ARCHITECTURES
+        emulated = module("checks.emulated", "emulated")
+        server = module("checks.server", "runner")
+        start = getattr(server, "Server", None) or server.Runner
         config = Config.parse(f"{cmdline} init_on_alloc=1 backing=base primitive=generic")
         strategy = registry.default().strategies[name]
-        native = [one for one in KNOWN.values() if one.is_native]
+        native = [one for one in architectures.values() if one.is_native]
         if not native:
             raise NotImplementedError
         compiled = compiler.compile_c(strategy.source, config.kernel_options())
         valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={into}", "--quiet"]
-        one = server.Runner([*valgrind, str(server.build(native[0]))], compiled, name)
+        one = start([*valgrind, str(server.build(native[0]))], compiled, name)
         try:
             one.ask("boot", *emulated.words(config))
             for _ in range(CLEARS):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .common import clock, skipping
+from .common import clock, module, skipping
 
 STORM = Path(__file__).parent.parent / "tests" / "data" / "kernel-7.3-smp2-storm"
 # So that what is decoded comes from memory, and not from a cache.
@@ -18,7 +18,8 @@ COPIES = 20
 @functools.cache
 def _decoder() -> tuple[Any, Any, bytes]:
     """Return the decoder of a real recording's pages, a lane for it, and the pages, many times over."""
-    from clearfw.traces import event_format, ring_buffer
+    event_format = module("traces.event_format", "event_format")
+    ring_buffer = module("traces.ring_buffer", "ftrace")
 
     paths = {kind: STORM / f"{name}.format" for kind, name in event_format.EVENTS.items()}
     decoder = ring_buffer.Decoder((STORM / "header_page").read_text(), ring_buffer.read_formats(paths))

@@ -1,4 +1,4 @@
-# What the binding over the C core offers; tests/test_core_stub.py holds the two together.
+# What the binding over the C core offers; tests/core/test_core_stub.py holds the two together.
 
 from collections.abc import Callable, Iterator
 from types import TracebackType

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import hypothesis
 import pytest
-from commands import Command, Done
+from support.commands import Command, Done
 
 from clearfw import kernel
 from clearfw.bench.run import Result, Roofline, SceneRun

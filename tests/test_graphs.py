@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csgraph, csr_array
-from tracefiles import without
+from support.sample_traces import without
 
 from clearfw import host
 from clearfw.graphs import __main__, kronecker

@@ -170,10 +170,14 @@ cdef extern from "mm/machine.h" nogil:
 
 cdef extern from "mm/page_alloc.h" nogil:
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
-    int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
-    int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_free(c_machine *machine, page *page, unsigned int order)
+
+cdef extern from "mm/page_bulk.h" nogil:
+    int machine_alloc_bulk(c_machine *machine, gfp_t gfp, page **pages, int nr)
     int machine_free_bulk(c_machine *machine, page **pages, int nr)
+
+cdef extern from "mm/page_contig.h" nogil:
+    int machine_alloc_contig(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
 
 cdef extern from "mm/hugetlb.h" nogil:
     struct hugetlb_pool:

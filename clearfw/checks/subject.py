@@ -172,7 +172,7 @@ class Subject:
 
     def _emulate(self, config: Config) -> Machine:
         self._emulated = _emulated(self.strategy, config, self._architecture)
-        # It has all of a Machine that checks use: tests/test_emulated.py.
+        # It has all of a Machine that checks use: tests/checks/test_emulated.py.
         return cast("Machine", self._emulated)
 
     def at(self, **where: object) -> None:

@@ -107,7 +107,6 @@ def import_raw(folder: Path, output: Path, about: dict[str, Any]) -> Import:
     import numpy as np
 
     from clearfw.traces.file import NO_PFN, Kind, read
-    from clearfw.traces.import_raw import import_folder
     from clearfw.traces.import_text import Import
 
     ending = import_folder(folder, output, about)

@@ -20,6 +20,8 @@
 #include "mm/init_point.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
+#include "mm/page_contig.h"
 #include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 #undef is_vmalloc_addr

@@ -3,6 +3,8 @@
 #include "mm/gfp.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
+#include "mm/page_contig.h"
 #include "rig.h"
 
 static struct machine *machine;

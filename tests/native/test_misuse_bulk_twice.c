@@ -5,6 +5,7 @@
 #include "mm/gfp.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
 #include "rig.h"
 
 static void refuse(struct machine *machine, struct page **pages, struct page *second)

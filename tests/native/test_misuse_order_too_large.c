@@ -3,6 +3,7 @@
 #include "mm/cpu.h"
 #include "mm/gfp.h"
 #include "mm/page_alloc.h"
+#include "mm/page_contig.h"
 #include "rig.h"
 
 int main(void)

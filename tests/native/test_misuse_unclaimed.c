@@ -6,6 +6,7 @@
 #include "mm/init_point.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
 #include "rig.h"
 
 static bool pass_on(struct page *page, int numpages)

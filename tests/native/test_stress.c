@@ -13,6 +13,8 @@
 #include "mm/init_point.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
+#include "mm/page_contig.h"
 #include "mm/page_poison.h"
 #include "primitives/primitive.h"
 #include "rig.h"

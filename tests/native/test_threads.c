@@ -16,6 +16,7 @@
 #include "mm/init_point.h"
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
 #include "primitives/primitive.h"
 #include "rig.h"
 

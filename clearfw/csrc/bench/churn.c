@@ -3,6 +3,7 @@
  * A generated mix of allocations and frees. Each operation is a word: the order in the
  * low bits, CHURN_FREE where the slot is freed, and the slot above CHURN_SLOT_SHIFT.
  */
+
 #include "bench/churn.h"
 
 #include "base/clock.h"

@@ -8,6 +8,8 @@
 #include "base/fault_inject.h"
 #include "mm/cpu.h"
 #include "mm/page_alloc.h"
+#include "mm/page_bulk.h"
+#include "mm/page_contig.h"
 #include "primitives/primitive.h"
 
 #include <errno.h>

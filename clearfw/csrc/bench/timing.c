@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What benchmarks time beside the chunks of an arena: whole loops, so that nothing but the loop is in them. */
+
 #include "bench/timing.h"
 
 #include "base/clock.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads as CPUs: attaching one to a machine, and reaching the lists of the others. */
+
 #include "mm/cpu.h"
 
 #include "base/fault_inject.h"

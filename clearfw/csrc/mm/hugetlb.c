@@ -3,6 +3,7 @@
 #include "mm/hugetlb.h"
 
 #include "mm/gfp.h"
+#include "mm/page_contig.h"
 
 void hugetlb_init(struct hugetlb_pool *pool, struct machine *machine, unsigned int order)
 {

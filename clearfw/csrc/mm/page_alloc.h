@@ -9,15 +9,8 @@
 /* All return 0, or negative with the calling thread's cpu->error filled in. */
 int machine_alloc(struct machine *machine, unsigned int order, gfp_t gfp, struct page **page);
 
-/* alloc_pages_bulk(): all NR order-0 pages or none, cleared as one batch. */
-int machine_alloc_bulk(struct machine *machine, gfp_t gfp, struct page **pages, int nr);
-
-/* alloc_contig_pages() with __GFP_COMP, for orders above MAX_PAGE_ORDER: one init of the whole block. */
-int machine_alloc_contig(struct machine *machine, unsigned int order, gfp_t gfp, struct page **page);
-
 /* PAGE heads a block of that order, of any kind. On failure the caller still owns it. */
 int machine_free(struct machine *machine, struct page *page, unsigned int order);
-int machine_free_bulk(struct machine *machine, struct page **pages, int nr);
 
 /* split_page(): the block becomes that many order-0 blocks. Not for __GFP_COMP. */
 void machine_split(struct page *page, unsigned int order);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of order-0 pages, cleared as one batch. */
+#include "mm/page_bulk.h"
+
 #include "mm/cpu.h"
 #include "mm/gfp.h"
 #include "mm/init_point.h"
-#include "mm/page_alloc.h"
 #include "mm/page_prep.h"
 
 static void undo_bulk(struct cpu *cpu, struct page **pages, int nr)

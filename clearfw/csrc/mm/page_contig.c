@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks above MAX_PAGE_ORDER (mm/page_alloc.c:alloc_contig_frozen_range, 7.3). */
+#include "mm/page_contig.h"
+
 #include "mm/cpu.h"
 #include "mm/gfp.h"
-#include "mm/page_alloc.h"
 #include "mm/page_prep.h"
 
 static struct page *take_contig(struct machine *machine, struct zone *zone, uint32_t npages)

@@ -3,7 +3,7 @@
 #ifndef CLEARFW_PRIMITIVE_ARCH_H
 #define CLEARFW_PRIMITIVE_ARCH_H
 
-#include "primitives/primitive.h"
+#include <clearfw/abi.h>
 
 #include <string.h>
 
