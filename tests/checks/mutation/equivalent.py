@@ -29,13 +29,20 @@ _KASANS = ("off", "generic", "sw_tags", "hw_tags")
 
 @attrs.frozen
 class Rule:
-    """Why mutants of a strategy are equivalent: one by its id, or all that begin at a line of its text."""
+    """Why mutants of a strategy are equivalent: one by its id, or those of a line of its text.
+
+    Attributes:
+        line: as it stands there, without the blanks around it.
+        operators, becomes: only what was done so, or what the line became; empty for all.
+
+    """
 
     reason: str
     strategy: str
     id: str = ""
     line: str = ""
     operators: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    becomes: tuple[str, ...] = attrs.field(default=(), converter=tuple)
 
     def holds(self, mutant: Mutant) -> bool:
         """Return whether it is about MUTANT."""
@@ -44,7 +51,11 @@ class Rule:
         if self.id:
             return self.id == mutant.id
         operator = mutant.operator.partition(",")[0]
-        return self.line == mutant.changed and (not self.operators or operator in self.operators)
+        return (
+            self.line == mutant.changed
+            and (not self.operators or operator in self.operators)
+            and (not self.becomes or mutant.becomes in self.becomes)
+        )
 
 
 def recorded(path: Path = RECORDED) -> tuple[Rule, ...]:

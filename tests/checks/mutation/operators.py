@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Operator = Callable[[Source, tree_sitter.Node], Iterator[Mutant]]
 
 _RELATIONS = {
-    b"<": (b"<=", b"!=", b">"),
+    b"<": (b"<=", b">"),
     b"<=": (b"<", b">"),
     b">": (b">=", b"<"),
     b">=": (b">", b"<"),

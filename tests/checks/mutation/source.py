@@ -43,6 +43,7 @@ class Mutant:
         operator: what was done to it, a few words that are the same for all of the kind.
         line: where in the original, from 1.
         original, text: the source before and after.
+        becomes: that line in the mutant, without the blanks around it; "" where other lines changed as well.
         family: which mutants it is drawn with.
 
     """
@@ -52,6 +53,7 @@ class Mutant:
     line: int
     original: bytes
     text: bytes
+    becomes: str = ""
     family: str = "changed"
 
     @property
@@ -112,7 +114,8 @@ class Source:
         for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
             text = text[: edit.start] + edit.text + text[edit.end :]
         line = self.text.count(b"\n", 0, min(edit.start for edit in edits)) + 1
-        return Mutant(self.path, operator, line, self.text, text)
+        becomes = text.splitlines()[line - 1].decode(errors="replace").strip() if len(edits) == 1 else ""
+        return Mutant(self.path, operator, line, self.text, text, becomes)
 
     def replaced(self, operator: str, node: tree_sitter.Node, text: bytes) -> Mutant:
         """Return it with TEXT in the place of NODE."""
