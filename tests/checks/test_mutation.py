@@ -64,7 +64,7 @@ def made(body: str, operator: str) -> list[str]:
         ("if (page) return;", "statement deleted", ["if (page) ;"]),
         ("if (page) f();", "condition negated", ["if (!((page))) f();"]),
         ("if (page) f();", "condition never true", ["if (false) f();"]),
-        ("f(a < b);", "relation swapped", ["f(a <= b);", "f(a != b);", "f(a > b);"]),
+        ("f(a < b);", "relation swapped", ["f(a <= b);", "f(a > b);"]),
         ("f(a == b);", "relation swapped", ["f(a != b);"]),
         ("f(a && b);", "and for or", ["f(a || b);"]),
         ("f(a < b);", "bound off by one", ["f(a < (b + 1));", "f(a < (b - 1));"]),
@@ -190,7 +190,7 @@ def test_rules_are_read_and_hold_for_what_they_name(tmp_path: Path) -> None:
     assert not by_line.holds(wrong)
     assert [one.operator for one in operators.mutants(source(LOOP)) if by_line.holds(one)] == [
         "relation swapped"
-    ] * 3
+    ] * 2
 
 
 def test_every_recorded_rule_has_a_reason_and_still_holds() -> None:
