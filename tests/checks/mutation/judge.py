@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,7 @@ from checks.mutation import equivalent
 
 from clearfw import isolation
 from clearfw.checks import conformance
-from clearfw.errors import ClearfwError, CompileError
+from clearfw.errors import ClearfwError, CompileError, StrategyError
 from clearfw.strategies import from_file
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 CAUGHT, SURVIVED, EQUIVALENT, STILLBORN = "caught", "survived", "equivalent", "does not compile"
 
-# For one check, and for all of them: mutants hang often, and a check that waits longer finds no more.
-_PATIENCE_S = 10.0
-_DEADLINE_S = 240.0
+# For all checks of one mutant, where others work as well.
+_DEADLINE_S = 600.0
 
 
 @attrs.frozen
@@ -76,12 +76,15 @@ def _ask(path: Path, tell: isolation.Tell) -> None:
     os.environ["CLEARFW_CACHE_DIR"] = str(path.parent)
     try:
         _tell_answers(path, tell)
-    except ClearfwError as error:  # not even loaded: the compiler or the loader refused it
+    except (CompileError, StrategyError) as error:
         tell({"refused": str(error)})
+    except ClearfwError as error:
+        tell({"left": f"no answer: {error}"})
 
 
 def _tell_answers(path: Path, tell: isolation.Tell) -> None:
-    for answer in conformance.run(from_file(path), deadline_s=_PATIENCE_S):
+    fast = {"fail_fast": True} if "fail_fast" in inspect.signature(conformance.run).parameters else {}
+    for answer in conformance.run(from_file(path), workers=1, **fast):
         said: Any = answer.evidence.message if answer.evidence else ""
         if not answer.passed:
             tell({"caught": True, "check": answer.check.name, "said": said})
