@@ -1,8 +1,10 @@
+# make help        this list
 # make bench       the headline, in under two minutes with all that it installs
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
-# make mutate     wrong strategies made of right ones, and the share that `clearfw check` finds: MUTANTS of SEED
+# make mutate      wrong strategies made of right ones, and the share that `clearfw check` finds: MUTANTS of SEED
+# make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
 # make asv         every benchmark of the last commit once, as a test of them
 # make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
 # make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
@@ -24,6 +26,9 @@ BENCH ?= ^(counts|dispatch|imports)\.|^sizes\.CodeBytes|^clear\.(ToBaseline|ToRo
 MACHINE ?= reference
 RANGE ?= NEW
 STEPS ?= 8
+# Debian has these as linux-source-VERSION; two gigabytes each, unpacked.
+KERNEL_VERSIONS ?= 7.3
+KERNEL_SOURCES ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clearfw-kernel-sources
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -34,7 +39,10 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: bench test fuzz check-arch mutate asv compare counts history site clean
+.PHONY: help bench test fuzz check-arch mutate check-kernel kernel-sources asv compare counts history site clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
 bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
 	@$(BIN)/clearfw bench
@@ -47,7 +55,7 @@ test: $(VENV)/dev
 
 fuzz: export PATH := $(abspath $(BIN)):$(PATH)
 fuzz: $(VENV)/dev
-	cmake -S clearfw/csrc -B build/native -G Ninja -DCLEARFW_NATIVE_TESTS=ON
+	cmake -S clearfw/csrc -B build/native -G Ninja -DCLEARFW_NATIVE_TESTS=ON -DCLEARFW_WERROR=ON
 	cmake --build build/native --target test_stress
 	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \
@@ -59,6 +67,12 @@ check-arch: $(VENV)/dev
 mutate: $(VENV)/dev
 	mkdir -p build
 	PYTHONPATH=tests $(BIN)/python -m checks.mutation --mutants $(MUTANTS) --seed $(SEED) --json build/mutation.json
+
+kernel-sources: | $(BIN)/python
+	$(BIN)/python tests/support/kernel_sources.py '$(KERNEL_SOURCES)' $(KERNEL_VERSIONS)
+
+check-kernel: $(VENV)/dev
+	CLEARFW_KERNEL_SOURCES='$(KERNEL_SOURCES)' $(BIN)/pytest -rs tests/kernel_tree/test_real.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null

@@ -29,6 +29,7 @@ POINTS = ("alloc", "free", "vmalloc")
 cdef tuple _BACKINGS = ("auto", "hugetlb", "thp", "base")
 cdef tuple _KASANS = ("off", "generic", "sw_tags", "hw_tags")
 cdef tuple _KMAPS = ("strict", "priced")
+cdef tuple _PREEMPTS = ("lazy", "full", "voluntary", "none")
 cdef tuple _TOUCHES = ("none", "first", "all")
 
 # gfp text is parsed once: the same few strings come again and again.
@@ -92,6 +93,7 @@ include "binding/buffers.pxi"
 include "binding/machine.pxi"
 include "binding/hugetlb.pxi"
 include "binding/arena.pxi"
+include "binding/timing.pxi"
 include "binding/strategy_api.pxi"
 include "binding/events.pxi"
 include "binding/replay.pxi"

@@ -112,6 +112,14 @@ class CoherenceError(StrategyError):
     """A strategy returned before its non-temporal stores were visible to all."""
 
 
+class PreemptionError(StrategyError):
+    """A strategy returned with preemption or interrupts other than it found them."""
+
+
+class ZeroPagesError(StrategyError):
+    """A strategy had 0 pages cleared, which the generic clear_pages() takes for 2^32."""
+
+
 class InitContextError(StrategyError):
     """A strategy allocated or freed inside an init point."""
 
@@ -133,6 +141,10 @@ class MapCountError(ClearfwError):
 
 class VmallocError(ClearfwError, ValueError):
     """Not the start of a vmalloc area, or no room for one."""
+
+
+class WindowError(ClearfwError):
+    """A strategy came back to so much of a window that the window lost sight of what it cleared."""
 
 
 class BackingError(ClearfwError):
@@ -226,15 +238,21 @@ class RunnerError(ClearfwError):
 
 @attrs.define
 class CompileError(ClearfwError):
-    """`source` does not compile; `stderr` is the compiler's own text, unchanged."""
+    """`source` does not compile; `stderr` is the compiler's text, `missing` names that nobody declares."""
 
     source: str
     stderr: str
+    missing: tuple[str, ...] = ()
     message: str = attrs.field(init=False)
 
     @message.default
     def _compose(self) -> str:
-        return f"{self.source} does not compile:\n{self.stderr}"
+        told = f"{self.source} does not compile:\n{self.stderr}"
+        if not self.missing:
+            return told
+        names = ", ".join(self.missing)
+        advice = "define them above the function, or leave out what needs them"
+        return f"{told.rstrip()}\nnot in strategy.h: {names}: {advice}"
 
 
 class AbiError(ClearfwError):
@@ -259,6 +277,30 @@ class TracingError(ClearfwError):
 
 class CommandError(ClearfwError):
     """The command to record cannot be started."""
+
+
+class KernelTreeError(ClearfwError):
+    """The path is no kernel tree that clearfw can build, or no place to build it."""
+
+
+class PatchError(ClearfwError, ValueError):
+    """A patch that cannot be read, or that does not apply to the tree."""
+
+
+@attrs.define
+class KernelBuildError(ClearfwError):
+    """The tree as `variant`, "before" or "after", does not build; `output` is all that make said."""
+
+    variant: str
+    output: str
+
+
+@attrs.define
+class KernelBootError(ClearfwError):
+    """The kernel `variant` was booted and did not do its job; `lines` are the last that it printed."""
+
+    variant: str
+    lines: tuple[str, ...]
 
 
 @attrs.define
@@ -294,6 +336,10 @@ class CoreErrno(enum.IntEnum):
     ESYS = enum.auto()
     EINCOHERENT = enum.auto()
     EARCH = enum.auto()
+    EWINDOW = enum.auto()
+    EPREEMPT = enum.auto()
+    EIRQS = enum.auto()
+    EZERO_PAGES = enum.auto()
 
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
@@ -347,6 +393,25 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EARCH: (
         UnsupportedError,
         "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
+    ),
+    CoreErrno.EWINDOW: (
+        WindowError,
+        (
+            "{stack!r} cleared memory in an order that a window cannot follow: what it holds is unknown, "
+            "use less memory"
+        ),
+    ),
+    CoreErrno.EPREEMPT: (
+        PreemptionError,
+        "{stack!r} returned with another preempt count: pair preempt_disable() with preempt_enable()",
+    ),
+    CoreErrno.EIRQS: (
+        PreemptionError,
+        "{stack!r} left interrupts changed: pair local_irq_save() with local_irq_restore(), and no other",
+    ),
+    CoreErrno.EZERO_PAGES: (
+        ZeroPagesError,
+        "{stack!r} called clear_pages() for 0 pages, which the generic one takes for 2^32: test for 0 first",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

@@ -40,6 +40,7 @@ class Counters:
         bad_pages: pages leaked on free.
         sleeps: might_sleep() and cond_resched() inside an init point.
         warnings: WARN_ON() that fired.
+        zero_clears: clear_pages() of 0 pages, which only x86 takes for none.
         longest_clear: pages in the longest single primitive call.
 
     """
@@ -61,6 +62,7 @@ class Counters:
     bad_pages: int
     sleeps: int
     warnings: int
+    zero_clears: int
     longest_clear: int
 
 
@@ -77,7 +79,7 @@ class Machine(CoreMachine):
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
         """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
-        check_memory(config.alias or config.memory)
+        check_memory(config.real_memory)
         super().__init__(config)
         self.config = config
         self._new_manager()

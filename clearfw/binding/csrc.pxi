@@ -56,14 +56,18 @@ cdef extern from "mm/config.h" nogil:
         KASAN_OFF, KASAN_GENERIC, KASAN_SW_TAGS, KASAN_HW_TAGS
     enum clearfw_kmap:
         KMAP_STRICT, KMAP_PRICED
+    enum clearfw_preempt:
+        PREEMPT_LAZY
     struct clearfw_config:
         uint64_t memory
-        uint64_t alias
+        uint64_t hole
         uint64_t highmem
+        bint window
         uint32_t page_shift
         clearfw_backing backing
         clearfw_kasan kasan
         clearfw_kmap kmap
+        clearfw_preempt preempt
         bint init_on_alloc
         bint init_on_free
         bint page_poison
@@ -84,6 +88,7 @@ cdef extern from "mm/stats.h" nogil:
         uint64_t allocs, frees, inits, pages, clear_calls, cleared_pages, integrated_pages, memsets
         uint64_t memset_bytes
         uint64_t fences, kmaps, page_walks, kasan_reports, poison_reports, bad_pages, sleeps, warnings
+        uint64_t zero_clears
         uint64_t longest_clear
 
 cdef extern from "mm/memory.h" nogil:
@@ -122,6 +127,8 @@ cdef extern from "mm/types.h" nogil:
     struct c_machine "machine":
         clearfw_config config
         uint32_t page_shift
+        uint32_t first_pfn
+        uint32_t max_pfn
         uint32_t nr_pages
         memory memory
         page *mem_map
@@ -168,6 +175,15 @@ cdef extern from "mm/machine.h" nogil:
     uint64_t machine_nr_free(c_machine *machine)
     void *machine_page_bytes(const c_machine *machine, const page *page)
 
+cdef extern from "mm/contents.h" nogil:
+    struct byte_found:
+        uint32_t pfn
+        uint32_t offset
+        uint8_t byte
+    void machine_fill(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte)
+    bint machine_first_not(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte, byte_found *found)
+    int machine_lost_sight(c_machine *machine)
+
 cdef extern from "mm/page_alloc.h" nogil:
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)
     int machine_free(c_machine *machine, page *page, unsigned int order)
@@ -213,6 +229,7 @@ cdef extern from "bench/arena.h" nogil:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
+        unsigned int dirty
         uint32_t nr_chunks
     int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
     void arena_deinit(arena *arena)
@@ -258,6 +275,7 @@ cdef extern from "bench/timing.h" nogil:
 cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
+        uint64_t npages
         uint64_t touched
         uint64_t pfn
     const clearfw_strategy witness_strategy

@@ -19,6 +19,7 @@ from clearfw.cli.options import (
     plugin_options,
     size,
 )
+from clearfw.cli.taking import take, tree_options
 from clearfw.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         "clearfw bench",
         "clearfw bench mine.c batched --memory 256M --rounds 6",
         "clearfw bench --watch mine.c --memory 256M --rounds 6",
+        "clearfw bench v3.patch --tree ~/linux --memory 256M --rounds 6",
         "clearfw bench --workload orders --touch all --json run.json",
     )
 )
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     default="hugetlb",
     metavar="NAME",
     shell_complete=names.workloads,
-    help="hugetlb (default), orders, churn or vmalloc.",
+    help="hugetlb (default), orders, lists, churn or vmalloc.",
 )
 @click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
 @click.option("--hot", is_flag=True, help="Clear the same block again and again.")
@@ -62,10 +64,18 @@ if TYPE_CHECKING:
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
 @click.option("--page-size", type=size, default=4096, help="4K (default), 16K or 64K.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
+@click.option(
+    "--dirty",
+    type=click.IntRange(0, 100),
+    default=100,
+    metavar="PERCENT",
+    help="How many of a hundred pages hold anything before their clear.  [default: 100]",
+)
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
 @click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @measuring_options
+@tree_options
 @plugin_options
 @json_option
 def bench(
@@ -77,6 +87,9 @@ def bench(
     peers: bool,
     plot: Path | None,
     watch: bool,
+    tree: Path | None,
+    function: str | None,
+    reverse: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -94,7 +107,7 @@ def bench(
     from clearfw.results import bench as results
     from clearfw.workloads import protocol
 
-    registry = load_registry(plugin, plugins_dir)
+    registry, strategy = take(load_registry(plugin, plugins_dir), strategy, tree, function, reverse=reverse)
     tell_failed(registry)
     chosen = _workload(registry, workload)
     how = protocol.Options(init_on_free=init == "free", **options)

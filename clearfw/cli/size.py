@@ -18,6 +18,7 @@ from clearfw.cli.options import (
     plugin_options,
     write_json,
 )
+from clearfw.cli.taking import take, tree_options
 from clearfw.errors import CompileError, MissingToolError
 
 if TYPE_CHECKING:
@@ -35,11 +36,16 @@ if TYPE_CHECKING:
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
 
+# Of what a compiler prints of one strategy.
+_MOST_LINES = 12
+
+
 @click.command(
     epilog=examples(
         "clearfw size mine.c",
         "clearfw size mine.c batched --config highmem,kasan=generic --arch arm",
         "clearfw size mine.c --against per_page --disasm --arch s390x",
+        "clearfw size v3.patch --tree ~/linux --arch x86_64,arm",
     )
 )
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
@@ -71,6 +77,7 @@ if TYPE_CHECKING:
     help="What is there today.  [default: the baseline of the same init points]",
 )
 @click.option("--disasm", is_flag=True, help="Show the instructions as well.")
+@tree_options
 @plugin_options
 @json_option
 def size(
@@ -80,6 +87,9 @@ def size(
     config: str,
     against: str | None,
     disasm: bool,
+    tree: Path | None,
+    function: str | None,
+    reverse: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -92,13 +102,15 @@ def size(
     from clearfw.reports.tables import size as tables
     from clearfw.results import size as results
     from clearfw.size import code_size
-    from clearfw.strategies import parse_stack
+    from clearfw.strategies import parse_stack, told_apart
     from clearfw.toolchain import architectures
 
-    registry = load_registry(plugin, plugins_dir)
+    registry, strategy = take(load_registry(plugin, plugins_dir), strategy, tree, function, reverse=reverse)
+    against, strategy = _against_before(against, strategy)
     asked = architectures.find(arch.split(","))
     compiled_for = code_size.parse_config(config)
-    stacks = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
+    parsed = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
+    stacks = told_apart(parsed, registry.strategies)
     rows = [(stack, code_size.compared_with(registry, stack, against)) for stack in stacks]
     for stack, old in rows:
         code_size.units(stack, old, sites)
@@ -118,7 +130,17 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
+    if not found.sizes:
+        return 2
     return 1 if found.failed else 0
+
+
+def _against_before(against: str | None, named: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Return what a function after a patch is compared with, itself before it, and NAMED without that."""
+    before = [name for name in named if name.endswith(":before")]
+    if against is not None or len(before) != 1:
+        return against, named
+    return before[0], tuple(name for name in named if name != before[0])
 
 
 @attrs.frozen
@@ -158,7 +180,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_shortened(str(error))}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -166,6 +188,15 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
     console.print(tables.details(size), soft_wrap=True)
     if job.disasm:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
+
+
+def _shortened(text: str) -> str:
+    """Return a compiler's words; of many lines the first ones: an assembler repeats itself on every line."""
+    lines = text.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return text
+    left_out = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], f"... and {left_out} more lines, which --json FILE keeps"])
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
 import json
 import os
@@ -215,18 +216,32 @@ def test_the_configuration_page_has_every_parameter_with_its_default() -> None:
     }
 
 
+DECLARED = re.compile(
+    r"^(?:#define |static (?:inline|__always_inline) [^(]*?(?=\w+\()|typedef \w+ )(\w+)", re.MULTILINE
+)
+
+
+def declared_names() -> set[str]:
+    """Return what <clearfw/strategy.h> and the headers that it includes declare for a strategy."""
+    headers = (ROOT / "clearfw/include/clearfw").glob("*.h")
+    names = {
+        name for header in headers if header.stem != "abi" for name in DECLARED.findall(header.read_text())
+    }
+    return {name for name in names if not name.lower().startswith("clearfw_") and name[-1] != "_"}
+
+
 def test_the_header_page_has_every_name_a_strategy_can_use() -> None:
     """strategy-header.md and strategy.h agree, and so do the initialisers and abi.h."""
-    header = (ROOT / "clearfw/include/clearfw/strategy.h").read_text()
-    names = re.findall(r"^(?:#define |static inline [^(]*?(?=\w+\()|typedef \w+ )(\w+)", header, re.MULTILINE)
-    public = {name for name in names if not name.lower().startswith("clearfw_") and name[-1] != "_"}
     record = (ROOT / "clearfw/include/clearfw/abi.h").read_text().partition("struct clearfw_strategy {")[2]
     fields = re.findall(r"\(\*(\w+)\)", record.partition("};")[0])
     documented = first_column((REFERENCE / "strategy-header.md").read_text())
+    listed = {name.partition("(")[0] for name in documented if not name.startswith((".", "struct "))}
+    declared = declared_names() | {"CLEARFW_STRATEGY", "CLEARFW_PRIMITIVE"}
+    families = {name for name in listed if name.endswith("*")}
+    members = {name for name in declared if any(fnmatch.fnmatch(name, family) for family in families)}
 
-    assert public | {"CLEARFW_STRATEGY", "CLEARFW_PRIMITIVE"} == {
-        name.partition("(")[0] for name in documented if not name.startswith((".", "struct "))
-    }
+    assert declared - members == listed - families
+    assert not [family for family in families if not fnmatch.filter(members, family)]
     assert {f".{name}" for name in fields} == {name for name in documented if name.startswith(".")}
 
 
@@ -252,6 +267,15 @@ def test_the_errors_page_has_every_error_with_its_attributes() -> None:
     }
 
 
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its name, that of its group before it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
 def test_the_command_line_page_has_every_command_with_its_options() -> None:
     """command-line.md and the commands agree."""
     documented = {
@@ -262,7 +286,7 @@ def test_the_command_line_page_has_every_command_with_its_options() -> None:
 
     assert documented == {
         name: {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
-        for name, command in cli.commands.items()
+        for name, command in commands(cli)
     }
 
 

@@ -5,6 +5,7 @@
 #include "check/garbage.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
+#include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 
 #include <errno.h>
@@ -71,6 +72,10 @@ static int describe_address(char *line, size_t room, const struct cpu *cpu, cons
 	if (slot >= 0)
 		return snprintf(line, room, "kmap slot %d, which is not mapped: last it held pfn %#x", slot,
 				cpu->kmap.pfn[slot]);
+	if (addr >= memory->direct && addr < memory->direct + memory->start)
+		return snprintf(line, room, "physical address %#zx (pfn %#zx), where no memory is: the first pfn is %#x",
+				(size_t)(addr - memory->direct), (size_t)(addr - memory->direct) >> machine->page_shift,
+				machine->first_pfn);
 	if (is_vmalloc_addr(machine, addr))
 		return snprintf(line, room, "the vmalloc area at offset %#zx, where no page is mapped",
 				(size_t)(addr - machine->vmalloc.start));
@@ -142,6 +147,7 @@ int crash_report_to(int fd)
 	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
 
 	report_fd = fd;
+	api_report_bugs_to(fd);
 	stack_top = __builtin_frame_address(0);
 	if (sigaltstack(&stack, NULL) || sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
 		return errno;
