@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import subprocess
 import tempfile
 import tomllib
 from pathlib import Path
@@ -25,6 +26,10 @@ RECORDED = Path(__file__).parent / "equivalent.toml"
 _FLAGS = [one for one in compiler.FLAGS if one not in {"-g", "-shared", "-Wall"}]
 _PAGE_SIZES = ("4K", "16K", "64K")
 _KASANS = ("off", "generic", "sw_tags", "hw_tags")
+
+
+class NotCompiledError(Exception):
+    """A mutant is no C; its text is the compiler's."""
 
 
 @attrs.frozen
@@ -64,14 +69,14 @@ def recorded(path: Path = RECORDED) -> tuple[Rule, ...]:
 
 
 def why(mutant: Mutant, rules: tuple[Rule, ...]) -> str:
-    """Return the reason why MUTANT is equivalent; "" where none is known. Raises CompileError."""
+    """Return the reason why MUTANT is equivalent; "" where none is known. Raises NotCompiledError."""
     if _is_same_code(mutant):
         return "the compiler makes the same code of it on every configuration"
     return next((rule.reason for rule in rules if rule.holds(mutant)), "")
 
 
 def _is_same_code(mutant: Mutant) -> bool:
-    """Return whether no configuration has other code; raises CompileError where one does not compile."""
+    """Return whether no configuration has other code; raises NotCompiledError where one does not compile."""
     return all(
         code_of(mutant.text, options) == _code_of_original(mutant.original, options) for options in _options()
     )
@@ -95,21 +100,14 @@ def _code_of_original(text: bytes, options: tuple[str, ...]) -> bytes:
 
 
 def code_of(text: bytes, options: tuple[str, ...]) -> bytes:
-    """Return the object file of a strategy's TEXT, compiled with OPTIONS; raises CompileError."""
-    with _work_dir() as scratch:
-        source = Path(scratch) / "strategy.c"
+    """Return the object file of a strategy's TEXT, compiled with OPTIONS; raises NotCompiledError."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as scratch:
+        source, code = Path(scratch) / "strategy.c", Path(scratch) / "strategy.o"
         source.write_bytes(text)
-        prefix = f"-ffile-prefix-map={scratch}=."
-        arguments = [
-            *_FLAGS,
-            "-c",
-            prefix,
-            f"-I{compiler.INCLUDE_DIR}",
-            *compiler.defines(options),
-            str(source),
-        ]
-        return compiler.run_compiler(compiler.find_compiler(), str(source), arguments)
-
-
-def _work_dir() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="mutant-")
+        names = f"-ffile-prefix-map={scratch}=."
+        includes = [names, f"-I{compiler.INCLUDE_DIR}", *compiler.defines(options)]
+        command = [*compiler.find_compiler().command, *_FLAGS, *includes, "-c", str(source), "-o", str(code)]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            raise NotCompiledError(done.stderr)
+        return code.read_bytes()

@@ -42,7 +42,7 @@ def judge(mutant: Mutant) -> Verdict:
     """Return what is known of MUTANT, or else what the check says of it."""
     try:
         reason = equivalent.why(mutant, equivalent.recorded())
-    except CompileError as error:
+    except equivalent.NotCompiledError as error:
         return Verdict(mutant, STILLBORN, said=str(error).strip())
     return Verdict(mutant, EQUIVALENT, said=reason) if reason else ask(mutant)
 
