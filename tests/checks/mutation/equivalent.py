@@ -78,7 +78,8 @@ def why(mutant: Mutant, rules: tuple[Rule, ...]) -> str:
 def _is_same_code(mutant: Mutant) -> bool:
     """Return whether no configuration has other code; raises NotCompiledError where one does not compile."""
     return all(
-        code_of(mutant.text, options) == _code_of_original(mutant.original, options) for options in _options()
+        code_of(mutant.everywhere or mutant.text, options) == _code_of_original(mutant.original, options)
+        for options in _options()
     )
 
 

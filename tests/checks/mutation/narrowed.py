@@ -43,7 +43,9 @@ def _only_at(source: Source, mutant: Mutant, member: str) -> Mutant:
         Edit(strategy, strategy, copies + b"\n\n"),
         Edit(at.start(1), at.end(1), function + _SUFFIX),
     )
-    return attrs.evolve(one, line=mutant.line, becomes=mutant.becomes, family="at one init point")
+    return attrs.evolve(
+        one, line=mutant.line, becomes=mutant.becomes, family="at one init point", everywhere=mutant.text
+    )
 
 
 def _items_defining(source: Source, names: set[bytes]) -> list[tree_sitter.Node]:

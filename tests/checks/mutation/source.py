@@ -45,6 +45,7 @@ class Mutant:
         original, text: the source before and after.
         becomes: that line in the mutant, without the blanks around it; "" where other lines changed as well.
         family: which mutants it is drawn with.
+        everywhere: of one at an init point alone, the text with the same change made everywhere.
 
     """
 
@@ -55,6 +56,7 @@ class Mutant:
     text: bytes
     becomes: str = ""
     family: str = "changed"
+    everywhere: bytes = b""
 
     @property
     def id(self) -> str:
