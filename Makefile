@@ -3,6 +3,7 @@
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make mutate      wrong strategies made of right ones, and the share that `clearfw check` finds: MUTANTS of SEED
 # make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
 # make asv         every benchmark of the last commit once, as a test of them
 # make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
@@ -17,6 +18,8 @@ PYTHON ?= python3
 # Tests wait now and then, for a child or the disk.
 WORKERS ?= $(shell expr $$(nproc) + $$(nproc) / 2)
 FUZZ_STEPS ?= 2000000
+MUTANTS ?= 1200
+SEED ?= 1
 FUZZ_SEED ?= $(shell date +%s)
 BASE ?= HEAD^
 # What repeats well enough for a history.
@@ -37,7 +40,7 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history wheel site clean
+.PHONY: help bench test fuzz check-arch mutate check-kernel kernel-sources asv compare counts history wheel site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +64,10 @@ fuzz: $(VENV)/dev
 
 check-arch: $(VENV)/dev
 	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/checks/test_emulated.py
+
+mutate: $(VENV)/dev
+	mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m checks.mutation --mutants $(MUTANTS) --seed $(SEED) --json build/mutation.json
 
 kernel-sources: | $(BIN)/python
 	$(BIN)/python tests/support/kernel_sources.py '$(KERNEL_SOURCES)' $(KERNEL_VERSIONS)
