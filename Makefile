@@ -1,3 +1,4 @@
+# make help        this list
 # make bench       the headline, in under two minutes with all that it installs
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
@@ -31,7 +32,10 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: bench test fuzz check-arch asv compare counts history site clean
+.PHONY: help bench test fuzz check-arch asv compare counts history site clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
 bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
 	@$(BIN)/clearfw bench
@@ -44,7 +48,7 @@ test: $(VENV)/dev
 
 fuzz: export PATH := $(abspath $(BIN)):$(PATH)
 fuzz: $(VENV)/dev
-	cmake -S clearfw/csrc -B build/native -G Ninja -DCLEARFW_NATIVE_TESTS=ON
+	cmake -S clearfw/csrc -B build/native -G Ninja -DCLEARFW_NATIVE_TESTS=ON -DCLEARFW_WERROR=ON
 	cmake --build build/native --target test_stress
 	build/native/test_stress $(FUZZ_STEPS) $(FUZZ_SEED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest --hypothesis-show-statistics \

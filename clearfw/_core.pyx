@@ -29,6 +29,7 @@ POINTS = ("alloc", "free", "vmalloc")
 cdef tuple _BACKINGS = ("auto", "hugetlb", "thp", "base")
 cdef tuple _KASANS = ("off", "generic", "sw_tags", "hw_tags")
 cdef tuple _KMAPS = ("strict", "priced")
+cdef tuple _PREEMPTS = ("lazy", "full", "voluntary", "none")
 cdef tuple _TOUCHES = ("none", "first", "all")
 
 # gfp text is parsed once: the same few strings come again and again.

@@ -12,6 +12,7 @@ from clearfw.errors import ConfigError, nearest
 Backing: TypeAlias = Literal["auto", "hugetlb", "thp", "base"]
 Kasan: TypeAlias = Literal["off", "generic", "sw_tags", "hw_tags"]
 Kmap: TypeAlias = Literal["strict", "priced"]
+Preempt: TypeAlias = Literal["lazy", "full", "voluntary", "none"]
 VmallocInit: TypeAlias = Literal["kernel", "always"]
 
 MIN_PAGES: Final = 64
@@ -176,6 +177,7 @@ class Config:
         kasan_sample: kasan.page_alloc.sample=, tag one in so many allocations.
         kasan_sample_order: kasan.page_alloc.sample.order=, of this order and above.
         kmap: whether kmap_local_page() really maps and unmaps, or is counted and priced.
+        preempt: the preemption model, as the kernel's parameter: what preempt_model_preemptible() says.
         primitive: the instructions that clear; "kernel" is what Linux 7.3 takes on this CPU.
         vmalloc_init: "kernel" has the vmalloc init point fire when the kernel's does, "always" each time.
         record_events: keep the order of events at the init points.
@@ -196,6 +198,7 @@ class Config:
     kasan_sample: int = _number("kasan.page_alloc.sample", 1, 1, 2**32 - 1)
     kasan_sample_order: int = _number("kasan.page_alloc.sample.order", 3, 0, 2**32 - 1)
     kmap: Kmap = _choice("kmap", "strict", get_args(Kmap))
+    preempt: Preempt = _choice("preempt", "lazy", get_args(Preempt))
     primitive: str = _parameter("primitive", "kernel", str, str, _check_primitive)
     vmalloc_init: VmallocInit = _choice("vmalloc_init", "kernel", get_args(VmallocInit))
     record_events: bool = _flag("record_events")

@@ -112,6 +112,14 @@ class CoherenceError(StrategyError):
     """A strategy returned before its non-temporal stores were visible to all."""
 
 
+class PreemptionError(StrategyError):
+    """A strategy returned with preemption or interrupts other than it found them."""
+
+
+class ZeroPagesError(StrategyError):
+    """A strategy had 0 pages cleared, which the generic clear_pages() takes for 2^32."""
+
+
 class InitContextError(StrategyError):
     """A strategy allocated or freed inside an init point."""
 
@@ -226,15 +234,21 @@ class RunnerError(ClearfwError):
 
 @attrs.define
 class CompileError(ClearfwError):
-    """`source` does not compile; `stderr` is the compiler's own text, unchanged."""
+    """`source` does not compile; `stderr` is the compiler's text, `missing` names that nobody declares."""
 
     source: str
     stderr: str
+    missing: tuple[str, ...] = ()
     message: str = attrs.field(init=False)
 
     @message.default
     def _compose(self) -> str:
-        return f"{self.source} does not compile:\n{self.stderr}"
+        told = f"{self.source} does not compile:\n{self.stderr}"
+        if not self.missing:
+            return told
+        names = ", ".join(self.missing)
+        advice = "define them above the function, or leave out what needs them"
+        return f"{told.rstrip()}\nnot in strategy.h: {names}: {advice}"
 
 
 class AbiError(ClearfwError):
@@ -294,6 +308,9 @@ class CoreErrno(enum.IntEnum):
     ESYS = enum.auto()
     EINCOHERENT = enum.auto()
     EARCH = enum.auto()
+    EPREEMPT = enum.auto()
+    EIRQS = enum.auto()
+    EZERO_PAGES = enum.auto()
 
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
@@ -347,6 +364,18 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EARCH: (
         UnsupportedError,
         "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
+    ),
+    CoreErrno.EPREEMPT: (
+        PreemptionError,
+        "{stack!r} returned with another preempt count: pair preempt_disable() with preempt_enable()",
+    ),
+    CoreErrno.EIRQS: (
+        PreemptionError,
+        "{stack!r} left interrupts changed: pair local_irq_save() with local_irq_restore(), and no other",
+    ),
+    CoreErrno.EZERO_PAGES: (
+        ZeroPagesError,
+        "{stack!r} called clear_pages() for 0 pages, which the generic one takes for 2^32: test for 0 first",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,

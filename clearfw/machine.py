@@ -40,6 +40,7 @@ class Counters:
         bad_pages: pages leaked on free.
         sleeps: might_sleep() and cond_resched() inside an init point.
         warnings: WARN_ON() that fired.
+        zero_clears: clear_pages() of 0 pages, which only x86 takes for none.
         longest_clear: pages in the longest single primitive call.
 
     """
@@ -61,6 +62,7 @@ class Counters:
     bad_pages: int
     sleeps: int
     warnings: int
+    zero_clears: int
     longest_clear: int
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
+import os
 import re
 import sys
 from pathlib import Path
@@ -14,9 +16,10 @@ import pluggy
 
 from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
 from clearfw.markers import hookimpl
+from clearfw.toolchain.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
@@ -45,7 +48,8 @@ class Named(Protocol):
 
 
 def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
-    if not _NAME.fullmatch(name):
+    # Behind a colon stands the file, where the name alone does not tell: see told_apart().
+    if not _NAME.fullmatch(name.partition(":")[0]):
         msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
         raise StrategyError(msg, name)
 
@@ -57,6 +61,7 @@ class NativeStrategy:
     Attributes:
         tryfirst, trylast: its place among others at an init point, as in pluggy.
         baseline: others are compared with it.
+        read: the file as it was when it was first read, which is what every configuration is compiled from.
 
     """
 
@@ -66,13 +71,16 @@ class NativeStrategy:
     tryfirst: bool = False
     trylast: bool = False
     baseline: bool = False
+    read: Source = attrs.field(
+        default=attrs.Factory(lambda self: Source(self.source), takes_self=True), eq=False, repr=False
+    )
     interpreted: ClassVar[bool] = False
 
     def load(self, config: Config) -> NativeStrategyHandle:
         """Return the C functions as compiled for CONFIG; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_strategy
 
-        return _load(load_strategy, self.source, config.kernel_options())
+        return _load(load_strategy, self.read, config.kernel_options())
 
     def plugin(self, config: Config) -> NativePlugin:
         """Return what a machine of CONFIG registers; raises as load() does."""
@@ -147,7 +155,7 @@ class Primitive:
         return _load(load_primitive, self.source)
 
 
-def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] = ()) -> _Loaded:
+def _load(load: Callable[[str], _Loaded], source: Path | Source, options: Sequence[str] = ()) -> _Loaded:
     from clearfw.toolchain.compiler import compile_c
 
     compiled = str(compile_c(source, options))
@@ -155,7 +163,8 @@ def _load(load: Callable[[str], _Loaded], source: Path, options: Sequence[str] =
         return load(compiled)
     except AbiError as error:
         # Told of the file someone wrote, not of the one in the cache.
-        raise AbiError(error.message.replace(compiled, str(source))) from error
+        written = source if isinstance(source, Path) else source.path
+        raise AbiError(error.message.replace(compiled, str(written))) from error
 
 
 def implements_init_point(thing: object) -> bool:
@@ -190,8 +199,9 @@ def from_file(path: Path) -> Strategy:
         msg = f"no strategy file {path}: give a name, or the path of a .c or .py file"
         raise StrategyError(msg, str(path))
     if path.suffix == ".c":
-        names = _C_NAME.findall(path.read_text(errors="replace"))
-        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}")
+        read = Source(path)
+        names = _C_NAME.findall(read.text)
+        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}", read=read)
     found = list(_written_in(import_file(path), path.stem))
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
@@ -242,11 +252,36 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
     """
     stack = tuple(from_name(element, known) for element in elements(text))
+    (stack,) = told_apart([stack], known)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
         msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
         raise StrategyError(msg, text)
     return stack
+
+
+def told_apart(
+    stacks: Iterable[tuple[Strategy, ...]], known: Mapping[str, Strategy]
+) -> list[tuple[Strategy, ...]]:
+    """Return STACKS with `name:file` for a name, where strategies of several files have it.
+
+    One of KNOWN keeps its name as it is.
+    """
+    found = list(stacks)
+    files: dict[str, set[str]] = {}
+    for one in itertools.chain(known.values(), *found):
+        files.setdefault(one.name, set()).add(_file(one))
+
+    def named(one: Strategy) -> Strategy:
+        if len(files[one.name]) == 1 or known.get(one.name) is one:
+            return one
+        return attrs.evolve(one, name=f"{one.name}:{one.source}")
+
+    return [tuple(named(one) for one in stack) for stack in found]
+
+
+def _file(strategy: Strategy) -> str:
+    return os.path.abspath(strategy.source or "")  # noqa: PTH100  Path.absolute() keeps ".."
 
 
 def from_name(text: str, known: Mapping[str, Strategy]) -> Strategy:

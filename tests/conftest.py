@@ -46,6 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("CLEARFW_CACHE_DIR", str(cache.mkdir("clearfw")))
 
 
+def pytest_unconfigure() -> None:
+    """Unmount tracefs, if a test of recording had it mounted."""
+    if fake_tracefs := sys.modules.get("support.fake_tracefs"):
+        fake_tracefs.until_the_end.close()
+
+
 @pytest.fixture
 def boot() -> Iterator[Callable[..., Machine]]:
     """Boot machines, of 16 MiB unless told otherwise; at the end each must be valid, and close."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,7 +11,7 @@ import attrs
 import numpy as np
 
 from clearfw import primitives
-from clearfw.bench import statistics
+from clearfw.bench import claims, preflight, statistics
 from clearfw.bench.run import Result, Roofline, SceneRun, Skipped
 from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
 from clearfw.machine import Counters, Machine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
 OWN = "own"
+_ALL = 100  # percent
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 # A row of the result: the case, the label of the stack, the primitive.
@@ -35,11 +37,21 @@ _ROOFLINE = ("roofline", "")
 
 @attrs.frozen
 class Variant:
-    """A stack of strategies with a primitive: one row of the result."""
+    """A stack of strategies with a primitive: one row of the result.
+
+    Attributes:
+        claims: the share of the pages that it claims, where that is not all; another clears the rest.
+
+    """
 
     label: str
     stack: tuple[Strategy, ...]
     primitive: str
+    claims: Mapping[int | None, float] = attrs.field(factory=dict)
+
+    def does(self, case: int | None) -> bool:
+        """Whether it claims anything of CASE."""
+        return self.claims.get(case, 1.0) > 0
 
     @property
     def baseline(self) -> bool:
@@ -113,17 +125,22 @@ class _Session:
 
     def rehearse(self, label: str, stack: tuple[Strategy, ...]) -> None:
         """Run every variant of a stack once, untimed: that counts, and tells whether it can do this."""
+        shares: Mapping[int | None, float] = {}
         for primitive in self.plan.primitives:
-            variant = Variant(label, stack, primitive)
+            variant = Variant(label, stack, primitive, shares)
             try:
                 counted = self.count(variant)
-            except UnclaimedError as error:
-                point = self.plan.workload.point
-                # An area has pages of any zone.
-                where = "" if point == "vmalloc" else f" (zone {error.zone})"
-                reason = f"it claims nothing at the {point} init point here{where}"
-                self.skipped.append(Skipped(label, reason))
-                return
+            except UnclaimedError:
+                shares = self.shares(stack)
+                below = self.below(stack)
+                if not any(shares.values()) or below is None:
+                    self.skipped.append(Skipped(label, self.why_not(stack, shares)))
+                    return
+                if any(0 < share < 1 for share in shares.values()):
+                    label = f"{label}+{below.name}"
+                stack = (*stack, below)
+                variant = Variant(label, stack, primitive, shares)
+                counted = self.count(variant)
             own = not any(one.clear_calls for one in counted.values())
             variant = attrs.evolve(variant, primitive=OWN) if own else variant
             self.variants.append(variant)
@@ -135,12 +152,34 @@ class _Session:
         """Return what a sample of each case counts."""
         self.apply(variant)
         counted = {}
-        for case in self.bench.cases:
+        for case in filter(variant.does, self.bench.cases):
             self.machine.reset_counters()
             with _blaming(variant.label):
                 self.bench.run(case, 0)
             counted[case] = self.machine.counters
         return counted
+
+    def shares(self, stack: tuple[Strategy, ...]) -> Mapping[int | None, float]:
+        """Return the share of each case's pages that STACK claims."""
+        self.machine.set_stack(claims.witnessed(stack))
+        return {
+            case: claims.share(self.machine, functools.partial(self.bench.run, case, 0))
+            for case in self.bench.cases
+        }
+
+    def below(self, stack: tuple[Strategy, ...]) -> Strategy | None:
+        """Return the baseline, to clear what STACK passes on; None where there is none, or STACK has it."""
+        baselines = (rest[0] for _, rest in self.plan.stacks if len(rest) == 1 and rest[0].baseline)
+        return next((one for one in baselines if one not in stack), None)
+
+    def why_not(self, stack: tuple[Strategy, ...], shares: Mapping[int | None, float]) -> str:
+        """Return why a stack has no row: what it claims instead, or that nothing clears the rest."""
+        told = claims.told(stack, preflight.small(self.scene.config))
+        if any(shares.values()):
+            return (
+                f"it claims {told}, and no baseline is there to clear the rest of {self.plan.workload.name}"
+            )
+        return f"it claims {told}, and nothing of what {self.plan.workload.name} has cleared here"
 
     def apply(self, variant: Variant) -> None:
         """Have the machine ask VARIANT."""
@@ -157,7 +196,8 @@ class _Session:
         taken: dict[_Key, float] = {}
         shuffle = random.Random(f"{self.plan.options.seed} {turn}").shuffle  # noqa: S311
         for case in self.bench.cases:
-            entries: list[Variant | Peer | None] = [None, *self.variants, *self.plan.peers]
+            doing = (variant for variant in self.variants if variant.does(case))
+            entries: list[Variant | Peer | None] = [None, *doing, *self.plan.peers]
             shuffle(entries)
             for place, entry in enumerate(entries):
                 taken |= self.sample(case, entry, turn * len(entries) + place)
@@ -194,6 +234,8 @@ class _Session:
             with _blaming(variant.label):
                 taken = self.bench.latencies()
             for case, latency in taken.items():
+                if not variant.does(case):
+                    continue
                 self.latencies[case, variant.label, variant.primitive] = latency
 
     def found(self, finished: int, *, interrupted: bool) -> SceneRun:
@@ -250,6 +292,7 @@ class _Session:
             interpreted=variant is not None and variant.interpreted,
             peer=variant is None,
             dirty_offset=dirty,
+            claims=1.0 if variant is None else variant.claims.get(case, 1.0),
         )
 
     def latency_by_order(self, label: str, primitive: str) -> dict[int, Latency]:
@@ -277,7 +320,7 @@ class _Session:
 
     def resolved(self, primitive: str, counters: Counters | None) -> str:
         """Return which primitive "best" was, for calls as large as this strategy's were on average."""
-        if primitive != "best" or counters is None:
+        if primitive != "best" or counters is None or not counters.clear_calls:
             return primitive
         table = self.by_size("best")
         pages_a_call = counters.cleared_pages // counters.clear_calls
@@ -289,6 +332,7 @@ def _how(options: Options) -> tuple[str, ...]:
         f"touch={options.touch}": options.touch != "none",
         "hot": options.hot,
         f"{options.threads} threads": options.threads > 1,
+        f"dirty={options.dirty}%": options.dirty != _ALL,
     }
     return tuple(word for word, holds in said.items() if holds)
 

@@ -55,15 +55,16 @@ def stacks(
     registry: Registry, workload: Workload, options: Options, named: Sequence[str]
 ) -> Iterator[tuple[str, tuple[Strategy, ...]]]:
     """Yield the rows: the baseline of the workload's init point, then what was named, or all there is."""
-    from clearfw.strategies import parse_stack
+    from clearfw.strategies import parse_stack, told_apart
 
     config = workload.scenes(options)[0].config
     known = registry.strategies
     baselines = [one for one in known.values() if one.baseline and _serves(one, config, workload.point)]
-    rows: dict[str, tuple[Strategy, ...]] = {one.name: (one,) for one in baselines}
-    for text in named or _everything(registry, config, workload.point):
-        stack = parse_stack(text, known)
-        rows["+".join(one.name for one in stack)] = stack
+    asked = [parse_stack(text, known) for text in named or _everything(registry, config, workload.point)]
+    rows = {
+        "+".join(one.name for one in stack): stack
+        for stack in (*((one,) for one in baselines), *told_apart(asked, known))
+    }
     yield from rows.items()
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clearfw import _core, isolation
-from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
+from clearfw.bench.claims import witnessed
+from clearfw.errors import ClearfwError, StrategyError
 from clearfw.machine import Machine
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float
     def work(tell: Callable[[dict[str, Any]], None]) -> None:
         try:
             _exercise(plan, stack)
-        except UnclaimedError:
-            pass
         except ClearfwError as error:
             tell({"error": str(error)})
 
@@ -51,15 +50,17 @@ def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float
 
 def _exercise(plan: Plan, stack: tuple[Strategy, ...]) -> None:
     for scene in plan.workload.scenes(plan.options):
-        small = attrs.evolve(scene, config=_small(scene.config))
-        with Machine(small.config, stack) as machine:
-            bench = plan.workload.open(small, machine, plan.options)
+        little = attrs.evolve(scene, config=small(scene.config))
+        # What is passed on goes on to the end: of a strategy for large blocks those are to be tried, too.
+        with Machine(little.config, witnessed(stack)) as machine:
+            bench = plan.workload.open(little, machine, plan.options)
             for case in bench.cases:
                 bench.run(case, 0)
             bench.close()
 
 
-def _small(config: Config) -> Config:
+def small(config: Config) -> Config:
+    """Return CONFIG with no more memory than a try needs."""
     memory = min(config.memory, max(_MEMORY, _BLOCKS * config.page_size << _core.MAX_ORDER))
     return attrs.evolve(config, memory=memory, highmem=min(config.highmem, memory // 2))
 

@@ -49,6 +49,7 @@ class Result:
         of_roofline: the share of the roofline reached.
         latency: of single operations, where they were timed.
         latency_by_order: likewise, where a row is of several orders.
+        claims: the share of the pages that it cleared itself; the baseline cleared the others.
         dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
 
     """
@@ -74,6 +75,7 @@ class Result:
     interpreted: bool
     peer: bool
     dirty_offset: int | None
+    claims: float = 1.0
 
 
 @attrs.frozen(kw_only=True)

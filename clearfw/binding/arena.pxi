@@ -8,7 +8,7 @@ cdef class Arena:
     cdef arena c
     cdef bint ready
 
-    def __init__(self, CoreMachine machine not None, size_t chunk_bytes):
+    def __init__(self, CoreMachine machine not None, size_t chunk_bytes, unsigned int dirty=100):
         cdef clearfw_error error
         cdef c_machine *c = machine.require()
         cdef int status
@@ -17,6 +17,7 @@ cdef class Arena:
             status = arena_init(&self.c, c, chunk_bytes, &error)
         if status:
             raise _core_error(&error, machine.stack_name)
+        self.c.dirty = dirty
         self.machine = machine
         self.ready = True
 
@@ -105,7 +106,7 @@ cdef class Arena:
         return ns
 
     def dirty(self, unsigned int chunk):
-        """Fill the chunk with garbage, and leave none of it in a cache."""
+        """Fill the chunk with garbage, as much of it as is to be dirty, and leave none of it in a cache."""
         self._check_chunk(chunk)
         with nogil:
             arena_dirty(&self.c, chunk)

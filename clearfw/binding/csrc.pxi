@@ -56,6 +56,8 @@ cdef extern from "mm/config.h" nogil:
         KASAN_OFF, KASAN_GENERIC, KASAN_SW_TAGS, KASAN_HW_TAGS
     enum clearfw_kmap:
         KMAP_STRICT, KMAP_PRICED
+    enum clearfw_preempt:
+        PREEMPT_LAZY
     struct clearfw_config:
         uint64_t memory
         uint64_t alias
@@ -64,6 +66,7 @@ cdef extern from "mm/config.h" nogil:
         clearfw_backing backing
         clearfw_kasan kasan
         clearfw_kmap kmap
+        clearfw_preempt preempt
         bint init_on_alloc
         bint init_on_free
         bint page_poison
@@ -84,6 +87,7 @@ cdef extern from "mm/stats.h" nogil:
         uint64_t allocs, frees, inits, pages, clear_calls, cleared_pages, integrated_pages, memsets
         uint64_t memset_bytes
         uint64_t fences, kmaps, page_walks, kasan_reports, poison_reports, bad_pages, sleeps, warnings
+        uint64_t zero_clears
         uint64_t longest_clear
 
 cdef extern from "mm/memory.h" nogil:
@@ -213,6 +217,7 @@ cdef extern from "bench/arena.h" nogil:
         uint32_t pfn
     struct arena:
         uint32_t chunk_pages
+        unsigned int dirty
         uint32_t nr_chunks
     int arena_init(arena *arena, c_machine *machine, size_t chunk_bytes, clearfw_error *err)
     void arena_deinit(arena *arena)
@@ -258,6 +263,7 @@ cdef extern from "bench/timing.h" nogil:
 cdef extern from "check/witness.h" nogil:
     struct c_witness "witness":
         uint64_t asked
+        uint64_t npages
         uint64_t touched
         uint64_t pfn
     const clearfw_strategy witness_strategy

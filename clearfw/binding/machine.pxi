@@ -52,6 +52,7 @@ cdef class CoreMachine:
         c.backing = <clearfw_backing><int>_BACKINGS.index(config.backing)
         c.kasan = <clearfw_kasan><int>_KASANS.index(config.kasan)
         c.kmap = <clearfw_kmap><int>_KMAPS.index(config.kmap)
+        c.preempt = <clearfw_preempt><int>_PREEMPTS.index(config.preempt)
         c.init_on_alloc = config.init_on_alloc
         c.init_on_free = config.init_on_free
         c.page_poison = config.page_poison

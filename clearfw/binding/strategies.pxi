@@ -93,7 +93,7 @@ def garbage() -> NativeStrategyHandle:
 
 
 def take_witness() -> dict:
-    """Return what the witness saw since the last call: times asked, how often memory was touched, and at which pfn."""
+    """Return what the witness saw since the last call: times asked, for how many pages, how often touched and where."""
     cdef c_witness seen
     witness_take(&seen)
     return seen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, get_args
 import attrs
 
 from clearfw.checks.server import Server, build
-from clearfw.config import Backing, Kasan, Kmap
+from clearfw.config import Backing, Kasan, Kmap, Preempt
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
 from clearfw.machine import Counters
@@ -84,7 +84,7 @@ class EmulatedMachine:
         """Boot it; raises what compiling STRATEGY and booting raise, MissingToolError and RunnerError."""
         check_memory(config.alias or config.memory)
         self.config = config
-        compiled = compiler.compile_c(strategy.source, config.kernel_options(), architecture.compiler())
+        compiled = compiler.compile_c(strategy.read, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
         self._server = Server(command, compiled, strategy.name)
         try:
@@ -220,6 +220,7 @@ def words(config: Config) -> list[object]:
         get_args(Backing).index(config.backing),
         get_args(Kasan).index(config.kasan),
         get_args(Kmap).index(config.kmap),
+        get_args(Preempt).index(config.preempt),
         int(config.init_on_alloc),
         int(config.init_on_free),
         int(config.page_poison),

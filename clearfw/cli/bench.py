@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     default="hugetlb",
     metavar="NAME",
     shell_complete=names.workloads,
-    help="hugetlb (default), orders, churn or vmalloc.",
+    help="hugetlb (default), orders, lists, churn or vmalloc.",
 )
 @click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
 @click.option("--hot", is_flag=True, help="Clear the same block again and again.")
@@ -62,6 +62,13 @@ if TYPE_CHECKING:
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
 @click.option("--page-size", type=size, default=4096, help="4K (default), 16K or 64K.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
+@click.option(
+    "--dirty",
+    type=click.IntRange(0, 100),
+    default=100,
+    metavar="PERCENT",
+    help="How many of a hundred pages hold anything before their clear.  [default: 100]",
+)
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
 @click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")

@@ -76,12 +76,13 @@ def check(
     from clearfw.checks import conformance
     from clearfw.reports.tables import check as tables
     from clearfw.results import check as results
-    from clearfw.strategies import from_name
+    from clearfw.strategies import from_name, told_apart
 
     registry = load_registry(plugin, plugins_dir)
     asked = conformance.known(only)
     given = strategy or tuple(registry.strategies)
-    subjects = [(text, from_name(text, registry.strategies)) for text in given]
+    named = [(from_name(text, registry.strategies),) for text in given]
+    subjects = list(zip(given, (one for (one,) in told_apart(named, registry.strategies)), strict=True))
     console = console_for(json_path)
     found = []
     for where, (text, one) in itertools.product(_architectures(arch, console), subjects):

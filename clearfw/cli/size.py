@@ -92,13 +92,14 @@ def size(
     from clearfw.reports.tables import size as tables
     from clearfw.results import size as results
     from clearfw.size import code_size
-    from clearfw.strategies import parse_stack
+    from clearfw.strategies import parse_stack, told_apart
     from clearfw.toolchain import architectures
 
     registry = load_registry(plugin, plugins_dir)
     asked = architectures.find(arch.split(","))
     compiled_for = code_size.parse_config(config)
-    stacks = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
+    parsed = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
+    stacks = told_apart(parsed, registry.strategies)
     rows = [(stack, code_size.compared_with(registry, stack, against)) for stack in stacks]
     for stack, old in rows:
         code_size.units(stack, old, sites)

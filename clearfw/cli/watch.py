@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clearfw.errors import ClearfwError, ConfigError
 from clearfw.strategies import elements, from_name, is_file_name
-from clearfw.toolchain.compiler import own_headers
+from clearfw.toolchain.source import Source
 from clearfw.watch import attempt as attempts
 from clearfw.watch import files as saves
 
@@ -64,7 +64,7 @@ def _sources(edited: Sequence[Path]) -> Iterator[Path]:
     for path in edited:
         yield path
         with contextlib.suppress(ClearfwError):  # it is gone, for now
-            yield from own_headers(path)
+            yield from Source(path).headers
 
 
 def _try(

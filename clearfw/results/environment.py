@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearfw.errors import NoCompilerError
 from clearfw.host import cpu_model
+from clearfw.strategies import NativeStrategy
 from clearfw.toolchain import compiler
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def describe(registry: Registry, strategies: Iterable[Strategy]) -> dict[str, An
         "flags": " ".join(compiler.FLAGS),
         "plugins": {info.name: info.version for info in registry.plugins if info.status == "active"},
         "sources": {
-            one.name: compiler.source_hash(one.source) for one in strategies if one.source is not None
+            one.name: compiler.source_hash(one.read if isinstance(one, NativeStrategy) else one.source)
+            for one in strategies
+            if one.source is not None
         },
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from clearfw.errors import StrategyError
 from clearfw.strategies import NativeStrategy
 from clearfw.toolchain import compiler
 from clearfw.toolchain.architectures import KERNEL_FLAGS
+from clearfw.toolchain.source import Generated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,9 +34,12 @@ _SITES = (
     ("__free_pages_ok", "FREE"),
 )
 NR_SITES = len(_SITES)
+# Where the unit is said to lie: from the root, every file of a strategy has a relative path.
+_UNIT = Path("/page_alloc.c")
 _VMALLOC_SITE = ("__kasan_unpoison_vmalloc", "VMALLOC")
 
 _BRINGS = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)\s*,(.*?)\)\s*;", re.MULTILINE | re.DOTALL)
+_NO_IDENTIFIER = re.compile(r"\W")
 _FIELD = re.compile(r"\.(\w+)\s*=\s*&?(\w+)")
 # For each init point: what always claims, what may pass on, and the C that declares and calls it.
 _POINTS = {
@@ -95,7 +98,7 @@ def member(strategy: Strategy) -> Member:
             f"size of {strategy.name} asked for, it is not in C: what runs in Python has no size in a kernel"
         )
         raise StrategyError(msg, strategy.name)
-    found = _BRINGS.findall(compiler.read_source(strategy.source))
+    found = _BRINGS.findall(strategy.read.text)
     functions = dict(_FIELD.findall(found[-1][1])) if found else {}
     one = Member(strategy, functions)
     if not any(one.at(point) for point in _POINTS):
@@ -165,14 +168,15 @@ class Unit:
     def _include(self, one: Member) -> Iterator[str]:
         renamed = {name: self._name(one, name) for name in one.functions.values()}
         yield from (f"#define {old} {new}" for old, new in renamed.items() if old != new)
-        yield f'#include "{one.strategy.source.absolute()}"'
+        yield f'#include "{one.strategy.source.absolute().relative_to("/")}"'
         yield from (f"#undef {old}" for old, new in renamed.items() if old != new)
 
     def _name(self, one: Member, function: str) -> str:
         """Return what FUNCTION of ONE is called: two files may each have a static function of one name."""
         place = self.members.index(one)
         taken = {name for before in self.members[:place] for name in before.functions.values()}
-        return f"{one.strategy.name.replace('-', '_')}_{function}" if function in taken else function
+        prefix = _NO_IDENTIFIER.sub("_", one.strategy.name)
+        return f"{prefix}_{function}" if function in taken else function
 
     def _is_one_function(self, point: str) -> bool:
         """Whether one function does it all, as kernel_init_pages() did up to 7.1, wherever it is asked."""
@@ -232,12 +236,9 @@ def flags(architecture: Architecture, config: Config, compiler_version: str = ""
 def compile_unit(unit: Unit, way: str, architecture: Architecture, config: Config) -> bytes:
     """Return the object file of UNIT; raises CompileError, NoCompilerError and MissingToolError."""
     tool = architecture.compiler()
-    about = str(unit.members[0].strategy.source) if unit.members else "model/page_alloc.h"
-    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        path = Path(scratch) / "page_alloc.c"
-        path.write_text(unit.source(way))
-        arguments = ["-DCLEARFW_MODEL", f"-I{compiler.INCLUDE_DIR}", "-c", str(path)]
-        return compiler.run_compiler(tool, about, [*flags(architecture, config, tool.version), *arguments])
+    text = Generated(_UNIT, unit.source(way), tuple(one.strategy.read for one in unit.members))
+    arguments = ["-DCLEARFW_MODEL", f"-I{compiler.INCLUDE_DIR}", "-c", str(_UNIT)]
+    return compiler.run_compiler(tool, text, [*flags(architecture, config, tool.version), *arguments])
 
 
 def without_clear(unit: Unit) -> Unit:

@@ -1,1 +1,1 @@
-"""Compilers, and the architectures that are compiled for."""
+"""Compilers, what they are given, and the architectures that are compiled for."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import logging
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clearfw.errors import CompileError, NoCompilerError
+from clearfw.toolchain.complaints import missing_names
+from clearfw.toolchain.source import Source, forward, headers_below, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,27 +28,33 @@ LOG = logging.getLogger(__name__)
 
 INCLUDE_DIR = Path(__file__).parents[1] / "include"
 
-# -ffreestanding: the kernel has no libc. The implicit declaration of a function that the
-# kernel has and strategy.h lacks is better met here than as an undefined symbol at load time.
+# -ffreestanding: the kernel has no libc. What its Makefile (7.3) makes an error is one here, but for a frame
+# that is too large: toolchain/frames.py tells that, with its size.
 FLAGS = (
     "-std=gnu11",
     "-O2",
     "-g",
     "-fPIC",
-    "-shared",
     "-fvisibility=hidden",
     "-ffreestanding",
     "-fno-strict-aliasing",
     "-Wall",
     "-Werror=implicit-function-declaration",
+    "-Werror=return-type",
+    "-Werror=incompatible-pointer-types",
+    "-Werror=int-conversion",
 )
+# What was declared, and strategy.h has not, is better met here than when it is loaded.
+LINK_FLAGS = ("-shared", "-Wl,-z,defs")
+
+# __FILE__ and what a debugger shows are the same wherever the folder is; what is elsewhere keeps its path.
+_PREFIX_MAPS = ("-ffile-prefix-map={root}=", "-ffile-prefix-map={folder}/=")
 
 # As the build makes the core, with 64-bit file offsets where an address has 32 bits.
 _PROGRAM_FLAGS = ("-std=gnu11", "-O2", "-g", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
 _PROGRAM_LIBRARIES = ("-lpthread", "-ldl")
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_QUOTED_INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 # Where compiled files go once the cache has turned out not to be writable: at most one entry.
 _fallback: list[Path] = []
@@ -82,34 +90,42 @@ def defines(options: Sequence[str]) -> list[str]:
     return [f"-D{option}" for option in options]
 
 
-def source_hash(source: Path) -> str:
+def source_hash(source: Path | Source) -> str:
     """Return 12 hex digits that identify the contents of SOURCE; raises CompileError if it cannot be read."""
-    return _sha256(source)[:12]
+    return sha256(as_source(source).data)[:12]
 
 
-def read_source(source: Path) -> str:
-    """Return the text of SOURCE; raises CompileError if it cannot be read."""
-    return _read(source).decode(errors="replace")
+def as_source(source: Path | Source) -> Source:
+    """Return SOURCE as it is on disk now, unless it was read before."""
+    return source if isinstance(source, Source) else Source(source)
 
 
-def prebuilt_path(source: Path, options: Sequence[str] = ()) -> Path:
+def prebuilt_path(source: Path | Source, options: Sequence[str] = ()) -> Path:
     """Return where the build puts SOURCE's shared object: prebuilt/STEM-KEY.so beside it, there or not."""
-    key = hashlib.sha256(_identity(source, options).encode()).hexdigest()[:16]
-    return source.absolute().parent / "prebuilt" / f"{source.stem}-{key}.so"
+    source = as_source(source)
+    key = sha256(_identity(source, options).encode())[:16]
+    return source.path.absolute().parent / "prebuilt" / f"{source.path.stem}-{key}.so"
 
 
-def compile_c(source: Path, options: Sequence[str] = (), compiler: Compiler | None = None) -> Path:
+def compile_c(source: Path | Source, options: Sequence[str] = (), compiler: Compiler | None = None) -> Path:
     """Return SOURCE as a shared object for OPTIONS, compiled only where no intact one exists.
 
     COMPILER is another architecture's; without it the shared object is for this computer.
     Raises CompileError with the compiler's own words, and NoCompilerError where one is needed and missing.
     """
+    source = as_source(source)
     prebuilt = prebuilt_path(source, options)
     if compiler is None and prebuilt.is_file():
         return prebuilt
     compiler = compiler or find_compiler()
-    name = _cached_name(source, options, compiler)
-    return _kept(name, str(source), lambda: _compile(compiler, source, options))
+    return _kept(
+        _cached_name(source, options, compiler), source.path, lambda: _compile(compiler, source, options)
+    )
+
+
+def inputs(source: Source, options: Sequence[str] = ()) -> list[str]:
+    """Return what a strategy is compiled from: OPTIONS, clearfw's headers, and SOURCE by its own path."""
+    return [*defines(options), f"-I{INCLUDE_DIR}", str(source.path)]
 
 
 def build_program(compiler: Compiler, name: str, sources: Sequence[Path], include: Path) -> Path:
@@ -117,33 +133,57 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
 
     Raises CompileError with the compiler's own words.
     """
-    headers = [*sorted(include.rglob("*.h")), *sorted(INCLUDE_DIR.rglob("*.h"))]
-    parts = [*map(_sha256, [*headers, *sources]), *_PROGRAM_FLAGS, *compiler.command, compiler.version]
+    headers = [*headers_below(include, "**/*.h"), *headers_below(INCLUDE_DIR, "clearfw/*.h")]
+    contents = [sha256(Source(path).data) for path in (*headers, *sources)]
+    parts = [*contents, *_PROGRAM_FLAGS, *compiler.command, compiler.version]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     flags = [*_PROGRAM_FLAGS, f"-I{include}", f"-I{INCLUDE_DIR}", *map(str, sources), *_PROGRAM_LIBRARIES]
-    program = _kept(
-        f"{name}-{digest}", str(sources[-1]), lambda: run_compiler(compiler, str(sources[-1]), flags)
-    )
+    program = _kept(f"{name}-{digest}", sources[-1], lambda: run_compiler(compiler, None, flags))
     program.chmod(0o700)
     return program
 
 
-def run_compiler(compiler: Compiler, source: str, arguments: Sequence[str]) -> bytes:
-    """Return what COMPILER makes of ARGUMENTS; raises CompileError for SOURCE with its own words."""
+def run_compiler(compiler: Compiler, source: Source | None, arguments: Sequence[str]) -> bytes:
+    """Return what COMPILER makes of ARGUMENTS, as outputs() has it."""
+    with outputs(compiler, source, arguments) as directory:
+        return (directory / "out").read_bytes()
+
+
+@contextlib.contextmanager
+def outputs(compiler: Compiler, source: Source | None, arguments: Sequence[str]) -> Iterator[Path]:
+    """Yield a directory with all that COMPILER makes of ARGUMENTS: `out`, and what it writes beside that.
+
+    SOURCE is compiled as it was read, wherever ARGUMENTS have its path, and the kernel's headers that it
+    includes lead to strategy.h. Raises CompileError with the compiler's own words.
+    """
     with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        target = Path(scratch) / "out"
+        root, directory = Path(scratch) / "root", Path(scratch) / "made"
+        directory.mkdir()
+        command = [*compiler.command, *_as_read(source, arguments, root), "-o", str(directory / "out")]
+        environment = os.environ | {"LC_ALL": "C"}  # its words are read again
         done = subprocess.run(
-            [*compiler.command, *arguments, "-o", str(target)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
+            command, capture_output=True, text=True, errors="replace", check=False, env=environment
         )
+        # It was given copies: told of the files that someone wrote.
+        stderr = done.stderr.replace(f"{root}/", "/")
         if done.returncode:
-            raise CompileError(source, done.stderr)
-        if done.stderr:
-            LOG.warning("%s", done.stderr.rstrip())
-        return target.read_bytes()
+            about, text = (source.about, source.text) if source else (arguments[-1], "")
+            raise CompileError(about, stderr, missing_names(stderr, text))
+        if stderr:
+            LOG.warning("%s", stderr.rstrip())
+        yield directory
+
+
+def _as_read(source: Source | None, arguments: Sequence[str], root: Path) -> Iterator[str]:
+    """Yield ARGUMENTS with SOURCE's path replaced by a copy's below ROOT, and what that makes needful."""
+    if source is None:
+        yield from arguments
+        return
+    copy = str(source.write_to(root))
+    forward(source.kernel_headers(), root.parent / "headers")
+    yield f"-I{root.parent / 'headers'}"
+    yield from (one.format(root=root, folder=Path(copy).parent) for one in _PREFIX_MAPS)
+    yield from (copy if argument == str(source.path) else argument for argument in arguments)
 
 
 def cache_dir() -> Path:
@@ -179,50 +219,28 @@ def _version(command: tuple[str, ...]) -> str:
     return done.stdout.partition("\n")[0]
 
 
-def _read(source: Path) -> bytes:
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise CompileError(str(source), f"{error.strerror}: give the path of a C file") from error
+@functools.cache
+def _header_digests() -> tuple[str, ...]:
+    # Those of a size alone are in a folder of their own.
+    return tuple(sha256(path.read_bytes()) for path in headers_below(INCLUDE_DIR, "clearfw/*.h"))
 
 
-def _sha256(source: Path) -> str:
-    return hashlib.sha256(_read(source)).hexdigest()
-
-
-def _identity(source: Path, options: Sequence[str]) -> str:
+def _identity(source: Source, options: Sequence[str]) -> str:
     # Free of the compiler, so that what was built beforehand is found where there is none.
-    headers = [INCLUDE_DIR / "clearfw" / "abi.h", INCLUDE_DIR / "clearfw" / "strategy.h"]
-    return " ".join([*map(_sha256, headers), _sha256(source), " ".join(options)])
+    return " ".join([*_header_digests(), sha256(source.data), " ".join(options)])
 
 
-def _cached_name(source: Path, options: Sequence[str], compiler: Compiler) -> str:
+def _cached_name(source: Source, options: Sequence[str], compiler: Compiler) -> str:
     parts = [
         _identity(source, options),
-        *map(_sha256, own_headers(source)),
+        *map(sha256, source.headers.values()),
         *FLAGS,
+        *LINK_FLAGS,
+        *_PREFIX_MAPS,
         *compiler.command,
         compiler.version,
     ]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return f"{source.stem}-{digest}.so"
-
-
-def own_headers(source: Path) -> Iterator[Path]:
-    """Yield what SOURCE includes by a quoted path, directly or not: an edit there makes another object.
-
-    Raises CompileError if one cannot be read.
-    """
-    seen: set[Path] = set()
-    pending = [source]
-    while pending:
-        includer = pending.pop()
-        for name in _QUOTED_INCLUDE.findall(_read(includer)):
-            header = (includer.parent / os.fsdecode(name)).resolve()
-            if header not in seen and header.is_file():
-                seen.add(header)
-                pending.append(header)
-                yield header
+    return f"{source.path.stem}-{sha256(chr(10).join(parts).encode())}.so"
 
 
 def _is_intact(path: Path) -> bool:
@@ -234,11 +252,11 @@ def _is_intact(path: Path) -> bool:
     return hashlib.sha256(data[:-_DIGEST_BYTES]).digest() == data[-_DIGEST_BYTES:]
 
 
-def _compile(compiler: Compiler, source: Path, options: Sequence[str]) -> bytes:
-    return run_compiler(compiler, str(source), [*FLAGS, *defines(options), f"-I{INCLUDE_DIR}", str(source)])
+def _compile(compiler: Compiler, source: Source, options: Sequence[str]) -> bytes:
+    return run_compiler(compiler, source, [*FLAGS, *LINK_FLAGS, *inputs(source, options)])
 
 
-def _kept(name: str, source: str, make: Callable[[], bytes]) -> Path:
+def _kept(name: str, source: Path, make: Callable[[], bytes]) -> Path:
     for directory in (cache_dir(), *_fallback):
         if _is_intact(directory / name):
             return directory / name
@@ -246,7 +264,7 @@ def _kept(name: str, source: str, make: Callable[[], bytes]) -> Path:
         return _keep(name, make())
     except OSError as error:
         advice = f"{error}: free some space, or point TMPDIR at a writable directory"
-        raise CompileError(source, advice) from error
+        raise CompileError(str(source), advice) from error
 
 
 def _keep(name: str, data: bytes) -> Path:

@@ -18,7 +18,10 @@ HUGETLB_GFP = "GFP_HIGHUSER|__GFP_COMP|__GFP_NOWARN"  # htlb_alloc_mask(), 7.3
 
 HUGE_NBYTES = 2 << 20
 
-_SUPPORTED = frozenset({"kasan", "init_on_free", "touch", "hot", "threads"})
+_SUPPORTED = frozenset({"kasan", "init_on_free", "touch", "hot", "threads", "dirty"})
+
+# The most that vmalloc asks alloc_pages_bulk() for at a time (mm/vmalloc.c:vm_area_alloc_pages, 7.3).
+LIST_PAGES = 100
 
 
 def _gfp(order: int) -> str:
@@ -27,6 +30,8 @@ def _gfp(order: int) -> str:
 
 class ChunkBench:
     """Blocks of one order at a time, on chunks of cold memory in turn: of HIGHMEM, where there is any."""
+
+    bulk = 0  # pages a list, where they are allocated and freed in lists
 
     def __init__(self, machine: Machine, options: Options, orders: Sequence[int], most_nbytes: int) -> None:
         """Take chunks of MOST_NBYTES, or of what half of the zone holds where that is less."""
@@ -37,7 +42,7 @@ class ChunkBench:
         room = (config.highmem or config.memory) // 2
         # A power of two: aligned, it fits into any span twice as long.
         self._chunk_nbytes = min(most_nbytes, 1 << (room.bit_length() - 1))
-        self._arena = _core.Arena(machine, self._chunk_nbytes)
+        self._arena = _core.Arena(machine, self._chunk_nbytes, options.dirty)
         if not self._highmem_chunks():
             have, want = format_size(config.highmem), format_size(2 * self._arena.chunk_bytes)
             msg = f"highmem={have} asked for, which holds no aligned chunk to measure on: give {want} or more"
@@ -75,6 +80,7 @@ class ChunkBench:
             _gfp(order),
             touch=options.touch,
             hot=options.hot,
+            bulk=self.bulk,
             threads=options.threads,
         )
         return {case: Timing(free_ns if options.init_on_free else alloc_ns, arena.chunk_bytes, dirty)}
@@ -113,8 +119,14 @@ class ChunkBench:
         nbytes = max(self._chunk_nbytes, self._machine.config.page_size << order)
         if self._arena.chunk_bytes != nbytes:
             self._arena.close()
-            self._arena = _core.Arena(self._machine, nbytes)
+            self._arena = _core.Arena(self._machine, nbytes, self._options.dirty)
         return self._arena
+
+
+class ListBench(ChunkBench):
+    """Order-0 pages in lists: allocated a list at a time, and freed so."""
+
+    bulk = LIST_PAGES
 
 
 class Hugetlb:
@@ -157,3 +169,20 @@ class Orders:
         if gigantic > _core.MAX_ORDER and room and options.threads == 1:
             orders.append(gigantic)
         return ChunkBench(machine, options, orders, 64 << 20)
+
+
+class Lists:
+    """Single pages by the list, as vmalloc, the page pool of network drivers and file systems take them."""
+
+    name = "lists"
+    summary = f"order-0 pages in lists of {LIST_PAGES}, as alloc_pages_bulk() has them"
+    point = "alloc"
+    supports = _SUPPORTED - {"touch", "hot"}
+
+    def scenes(self, options: Options) -> Sequence[Scene]:
+        """One machine of 2 GiB."""
+        return [Scene("", _config(options, 2 * GIB))]
+
+    def open(self, scene: Scene, machine: Machine, options: Options) -> Bench:  # noqa: ARG002  the machine says it
+        """Chunks of 64 MiB."""
+        return ListBench(machine, options, [0], 64 << 20)

@@ -29,6 +29,7 @@ class Options:
         touch: the consumer right after the clear: "none", "first" (a write to each page), "all" (each line).
         hot: clear the same block again and again.
         threads: how many allocate at the same time.
+        dirty: of a hundred pages, how many hold anything before the clear; the others are zero already.
 
     """
 
@@ -41,6 +42,7 @@ class Options:
     touch: str = "none"
     hot: bool = False
     threads: int = 1
+    dirty: int = 100
     seed: int = 0
 
 
@@ -141,6 +143,9 @@ def checked(named: Named) -> Workload:
 def check_supported(workload: Workload, options: Options) -> None:
     """Raise ConfigError if OPTIONS ask for what WORKLOAD does not support: results would be mislabelled."""
     fields = supported(workload)
+    if options.dirty != 100 and options.hot:  # noqa: PLR2004  percent
+        msg = f"dirty={options.dirty} asked for with hot, where a block is zero once it was cleared: drop one"
+        raise ConfigError(msg)
     for field in attrs.fields(Options):
         asked = getattr(options, field.name)
         if asked != field.default and field.name not in _ALWAYS_SUPPORTED | fields:

@@ -1,11 +1,11 @@
-"""The four workloads that `clearfw bench` has from the start."""
+"""The five workloads that `clearfw bench` has from the start."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from clearfw import hookimpl
-from clearfw.workloads.blocks import Hugetlb, Orders
+from clearfw.workloads.blocks import Hugetlb, Lists, Orders
 from clearfw.workloads.churn import Churn
 from clearfw.workloads.vmalloc import Vmalloc
 
@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 @hookimpl
 def clearfw_workloads() -> Sequence[Workload]:
     """Return them, the headline first."""
-    return [Hugetlb(), Orders(), Churn(), Vmalloc()]
+    return [Hugetlb(), Orders(), Lists(), Churn(), Vmalloc()]

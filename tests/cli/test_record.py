@@ -29,7 +29,7 @@ NOBODY = """
 import os
 from clearfw.record import recorder
 from clearfw.record import tracefs
-recording.mounted = lambda: os.setuid(65534) or tracefs.mounted()
+recorder.mounted = lambda: os.setuid(65534) or tracefs.mounted()
 """
 
 
@@ -122,10 +122,12 @@ def test_what_a_killed_recorder_left_is_removed(tmp_path: Path) -> None:
 
 @needs_tracing
 def test_lost_events_are_status_1(tmp_path: Path) -> None:
-    """A trace that misses events is wanting, and what to do about it is said."""
-    before = (
-        "import time; from clearfw import recording; recording._Reader.read = lambda *_: time.sleep(0.01)"
-    )
+    """A trace that misses events fails, and the message says what to do."""
+    before = """
+import time
+from clearfw.record import recorder
+recorder._Reader.read = lambda *_: time.sleep(0.01)
+"""
     faults = "import mmap; mmap.mmap(-1, 32 << 20, flags=mmap.MAP_PRIVATE).write(bytes(32 << 20))"
     arguments = ("-o", tmp_path / "t.arrow", "--buffer", "64K", "--", sys.executable, "-c", faults)
     done = finished(program("record", *arguments, before=before))

@@ -112,7 +112,7 @@ WRONG_ABI = (
     ("source", "said"),
     [
         ("int x;\n", "exports no clearfw_strategy: end the file with CLEARFW_STRATEGY"),
-        (WRONG_ABI, "has ABI 2, .*this clearfw has ABI 1"),
+        (WRONG_ABI, "has ABI 3, .*this clearfw has ABI 2"),
         (in_c("*(volatile int *)8 = 1;"), "mine .*SIGSEGV: nothing of it was timed"),
     ],
     ids=["no export", "wrong ABI", "segfault"],

@@ -29,7 +29,17 @@ def run(*command: str | Path) -> None:
 def built() -> Path:
     """Build the programs where they stay, so that the next run compiles what has changed since."""
     directory = ROOT / "build" / "native"
-    run("cmake", "-S", CSRC, "-B", directory, "-G", "Ninja", "-DCLEARFW_NATIVE_TESTS=ON")
+    run(
+        "cmake",
+        "-S",
+        CSRC,
+        "-B",
+        directory,
+        "-G",
+        "Ninja",
+        "-DCLEARFW_NATIVE_TESTS=ON",
+        "-DCLEARFW_WERROR=ON",
+    )
     run("cmake", "--build", directory)
     return directory
 

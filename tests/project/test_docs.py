@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import inspect
 import json
 import os
@@ -215,18 +216,32 @@ def test_the_configuration_page_has_every_parameter_with_its_default() -> None:
     }
 
 
+DECLARED = re.compile(
+    r"^(?:#define |static (?:inline|__always_inline) [^(]*?(?=\w+\()|typedef \w+ )(\w+)", re.MULTILINE
+)
+
+
+def declared_names() -> set[str]:
+    """Return what <clearfw/strategy.h> and the headers that it includes declare for a strategy."""
+    headers = (ROOT / "clearfw/include/clearfw").glob("*.h")
+    names = {
+        name for header in headers if header.stem != "abi" for name in DECLARED.findall(header.read_text())
+    }
+    return {name for name in names if not name.lower().startswith("clearfw_") and name[-1] != "_"}
+
+
 def test_the_header_page_has_every_name_a_strategy_can_use() -> None:
     """strategy-header.md and strategy.h agree, and so do the initialisers and abi.h."""
-    header = (ROOT / "clearfw/include/clearfw/strategy.h").read_text()
-    names = re.findall(r"^(?:#define |static inline [^(]*?(?=\w+\()|typedef \w+ )(\w+)", header, re.MULTILINE)
-    public = {name for name in names if not name.lower().startswith("clearfw_") and name[-1] != "_"}
     record = (ROOT / "clearfw/include/clearfw/abi.h").read_text().partition("struct clearfw_strategy {")[2]
     fields = re.findall(r"\(\*(\w+)\)", record.partition("};")[0])
     documented = first_column((REFERENCE / "strategy-header.md").read_text())
+    listed = {name.partition("(")[0] for name in documented if not name.startswith((".", "struct "))}
+    declared = declared_names() | {"CLEARFW_STRATEGY", "CLEARFW_PRIMITIVE"}
+    families = {name for name in listed if name.endswith("*")}
+    members = {name for name in declared if any(fnmatch.fnmatch(name, family) for family in families)}
 
-    assert public | {"CLEARFW_STRATEGY", "CLEARFW_PRIMITIVE"} == {
-        name.partition("(")[0] for name in documented if not name.startswith((".", "struct "))
-    }
+    assert declared - members == listed - families
+    assert not [family for family in families if not fnmatch.filter(members, family)]
     assert {f".{name}" for name in fields} == {name for name in documented if name.startswith(".")}
 
 

@@ -35,16 +35,18 @@ def test_it_says_all_that_measuring_again_needs() -> None:
 
 def test_a_source_is_known_by_its_content(c_strategy: Callable[..., NativeStrategy]) -> None:
     """Whoever changes a byte of it has another one; a strategy from nowhere has none."""
-    mine = c_strategy("mine", "", ".init_on_alloc = 0")
 
     def sources() -> dict[str, str]:
+        mine = c_strategy("mine", "", ".init_on_alloc = 0")
+        mine.source.write_text(mine.source.read_text() + comment)
         nowhere = PythonStrategy("nowhere", 3, "")
         described = environment.describe(registry.default(), [mine, nowhere])["sources"]
         assert isinstance(described, dict)
         return described
 
+    comment = ""
     before = sources()
-    mine.source.write_text("/* another */")
+    comment = "/* another */"
 
     assert list(before) == ["mine"]
     assert re.fullmatch(r"[0-9a-f]{12}", before["mine"])

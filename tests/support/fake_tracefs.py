@@ -1,29 +1,33 @@
-"""What the tests of recording share: whether it can be tried here, and what it leaves behind."""
+"""What the tests of recording share: tracefs, mounted as the product mounts it, and what is left there."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
+from clearfw.errors import TracingError
 from clearfw.record import tracefs
 
-TRACEFS = Path("/sys/kernel/tracing")
+# conftest.py closes it: workers of pytest-xdist run no atexit functions.
+until_the_end = contextlib.ExitStack()
+
+
+def _mounted() -> tuple[Path, str]:
+    """Return tracefs, for as long as this process runs, or why there is none."""
+    try:
+        root = until_the_end.enter_context(tracefs.mounted())
+    except TracingError as error:
+        return Path("/nonexistent"), str(error)
+    writable = os.access(root / "instances", os.W_OK)
+    return root, "" if writable else f"{root} cannot be written"
+
+
+TRACEFS, _REASON = _mounted()
 INSTANCES = TRACEFS / "instances"
-
-
-def _reason() -> str:
-    if os.geteuid() != 0:
-        return "recording needs root"
-    if Path("/proc/self/ns/pid").stat().st_ino != tracefs._FIRST_PID_NAMESPACE:
-        return "recording needs the first PID namespace"
-    if not os.access(INSTANCES, os.W_OK):
-        return "there is no tracefs that can be written"
-    return ""
-
-
-needs_tracing = pytest.mark.skipif(bool(_reason()), reason=_reason() or "recording is possible")
+needs_tracing = pytest.mark.skipif(bool(_REASON), reason=_REASON or "recording is possible")
 
 
 def left_behind(pid: int | None = None) -> list[str]:

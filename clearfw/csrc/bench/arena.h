@@ -22,6 +22,7 @@ struct arena {
 	uint32_t nr_held; /* blocks taken from the zones, of any order */
 	uint32_t *held;	  /* their pfns */
 	struct page **pages; /* room for a chunk of order-0 pages */
+	unsigned int dirty;  /* of a hundred pages, those that hold garbage before a clear; the others are zero */
 };
 
 /* Takes everything that is free. 0, or negative and *err. */
@@ -31,7 +32,10 @@ void arena_deinit(struct arena *arena);
 /* Lets go of every other page of the arena, in random order: no two free pages are neighbours. */
 void arena_fragment(struct arena *arena, uint64_t seed);
 
-/* Garbage all over the chunk, none of it in a cache: what every measurement begins with. */
+/*
+ * Garbage in the pages that are to be dirty, always the same of them, and zeroes in the others; none of it in a
+ * cache: what every measurement begins with.
+ */
 void arena_dirty(struct arena *arena, uint32_t chunk);
 void *arena_chunk_bytes(const struct arena *arena, uint32_t chunk);
 

@@ -5,6 +5,7 @@
 #include "check/garbage.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
+#include "mm/strategy_api.h"
 #include "mm/vmalloc.h"
 
 #include <errno.h>
@@ -142,6 +143,7 @@ int crash_report_to(int fd)
 	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
 
 	report_fd = fd;
+	api_report_bugs_to(fd);
 	stack_top = __builtin_frame_address(0);
 	if (sigaltstack(&stack, NULL) || sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
 		return errno;

@@ -20,6 +20,7 @@ static void see(struct machine *machine, const struct page *page, uint64_t npage
 	if (!primitive_is_filled(bytes, nbytes, GARBAGE_BYTE, &where) && !seen.touched++)
 		seen.pfn = page->pfn + (where >> machine->page_shift);
 	memset(bytes, 0, nbytes);
+	__atomic_fetch_add(&seen.npages, npages, __ATOMIC_RELAXED);
 }
 
 static bool see_pages(struct page *page, int npages)

@@ -7,6 +7,7 @@
 
 struct witness {
 	uint64_t asked;	  /* times something was passed on */
+	uint64_t npages;  /* that were passed on */
 	uint64_t touched; /* of those, with memory that no longer held the garbage whole */
 	uint64_t pfn;	  /* of the first page so touched */
 };

@@ -97,6 +97,8 @@ struct machine *machine_create(const struct clearfw_config *config, struct clear
 	vmalloc_init(&machine->vmalloc);
 	decide_static_keys(machine);
 	machine_set_primitive(machine, primitive_by_name("kernel"));
+	for (int i = 0; i < CLEARFW_NR_INSTRUCTIONS; i++)
+		machine->instruction[i] = primitive_of((enum clearfw_instruction)i);
 	machines_add(machine);
 	if (!boot(machine, err))
 		return machine;

@@ -9,6 +9,7 @@
 enum clearfw_backing { BACKING_AUTO, BACKING_HUGETLB, BACKING_THP, BACKING_BASE };
 enum clearfw_kasan { KASAN_OFF, KASAN_GENERIC, KASAN_SW_TAGS, KASAN_HW_TAGS };
 enum clearfw_kmap { KMAP_STRICT, KMAP_PRICED };
+enum clearfw_preempt { PREEMPT_LAZY, PREEMPT_FULL, PREEMPT_VOLUNTARY, PREEMPT_NONE };
 
 struct clearfw_config {
 	uint64_t memory;  /* bytes in all, HIGHMEM included */
@@ -18,6 +19,7 @@ struct clearfw_config {
 	enum clearfw_backing backing;
 	enum clearfw_kasan kasan;
 	enum clearfw_kmap kmap;
+	enum clearfw_preempt preempt;
 	bool init_on_alloc;
 	bool init_on_free;
 	bool page_poison;

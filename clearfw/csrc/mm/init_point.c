@@ -92,30 +92,45 @@ struct scope {
 	struct current_cpu current;
 	int kmaps;
 	int kasan_depth;
+	int context;
 };
 
 static inline struct scope enter(struct cpu *cpu, unsigned long npages)
 {
 	cpu->in_init = true;
 	cpu->violation = 0;
+	cpu->incoherent = false;
 	cpu->stats.inits++;
 	cpu->stats.pages += npages;
-	return (struct scope){ current_cpu, cpu->kmap.idx, cpu->kasan_depth };
+	return (struct scope){ current_cpu, cpu->kmap.idx, cpu->kasan_depth, cpu->context };
+}
+
+static void blame(struct cpu *cpu, enum clearfw_errno what)
+{
+	if (!cpu->violation)
+		cpu->violation = what;
 }
 
 static int violated(struct cpu *cpu, const struct scope *scope)
 {
+	int changed = cpu->context ^ scope->context;
+
+	if (cpu->incoherent)
+		blame(cpu, CLEARFW_EINCOHERENT);
 	if (cpu->kmap.idx != scope->kmaps) {
 		kmap_unwind(&cpu->kmap, &cpu->machine->memory, cpu->machine->config.kmap,
 			    cpu->machine->page_shift, scope->kmaps);
-		if (!cpu->violation)
-			cpu->violation = CLEARFW_EKMAP_LEAK;
+		blame(cpu, CLEARFW_EKMAP_LEAK);
 	}
 	if (cpu->kasan_depth != scope->kasan_depth) {
 		cpu->kasan_depth = scope->kasan_depth;
-		if (!cpu->violation)
-			cpu->violation = CLEARFW_EKASAN_DEPTH;
+		blame(cpu, CLEARFW_EKASAN_DEPTH);
 	}
+	if (changed) {
+		cpu->context = scope->context;
+		blame(cpu, changed == CLEARFW_IRQ ? CLEARFW_EIRQS : CLEARFW_EPREEMPT);
+	}
+	cpu->incoherent = false;
 	return cpu->violation;
 }
 
@@ -126,8 +141,9 @@ static inline int leave(struct cpu *cpu, const struct scope *scope, int claimed)
 	cpu->in_init = false;
 	/* A callback may have run on another machine. */
 	current_cpu = scope->current;
-	if (__builtin_expect(claimed == 1 && cpu->violation == 0 && cpu->kmap.idx == scope->kmaps &&
-				     cpu->kasan_depth == scope->kasan_depth,
+	if (__builtin_expect(claimed == 1 && cpu->violation == 0 && !cpu->incoherent &&
+				     cpu->kmap.idx == scope->kmaps && cpu->kasan_depth == scope->kasan_depth &&
+				     cpu->context == scope->context,
 			     1))
 		return 0;
 	/* What an exception left behind is put right too, though the exception is what gets told. */

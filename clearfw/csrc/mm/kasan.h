@@ -78,7 +78,7 @@ static inline void *kasan_untagged(const void *addr)
 	return (void *)((uintptr_t)addr & ~KASAN_TAG_MASK);
 }
 
-static inline bool kasan_has_integrated_init(const struct kasan *kasan)
+static inline bool kasan_integrates_init(const struct kasan *kasan)
 {
 	return kasan->mode == KASAN_HW_TAGS;
 }

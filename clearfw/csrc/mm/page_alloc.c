@@ -37,7 +37,7 @@ int machine_alloc(struct machine *machine, unsigned int order, gfp_t gfp, struct
 int machine_free(struct machine *machine, struct page *page, unsigned int order)
 {
 	struct cpu *cpu = this_cpu(machine);
-	bool init = false;
+	bool init = false, compound;
 	int status;
 
 	if (__builtin_expect(!cpu, 0))
@@ -45,6 +45,7 @@ int machine_free(struct machine *machine, struct page *page, unsigned int order)
 	status = check_free(cpu, page, order);
 	if (__builtin_expect(status, 0))
 		return status;
+	compound = page->flags & PG_compound;
 	if (__builtin_expect(machine->debug || page->flags & PG_hwpoison || page->mapcount, 0) &&
 	    !free_pages_prepare(cpu, page, order, &init))
 		return 0;
@@ -52,6 +53,8 @@ int machine_free(struct machine *machine, struct page *page, unsigned int order)
 		status = init_pages(cpu, INIT_FREE, page, 1u << order);
 		if (status) {
 			undo_free(cpu, page, order);
+			if (compound)
+				prep_compound_page(cpu, page, order);
 			return status;
 		}
 	}

@@ -25,7 +25,7 @@ static int rmqueue_bulk(struct cpu *cpu, gfp_t gfp, struct page **pages, int nr)
 
 static int init_new_pages(struct cpu *cpu, gfp_t gfp, struct page **pages, int nr)
 {
-	int dirty = 0;
+	int dirty = 0, status;
 
 	if (!cpu->machine->debug && !(gfp & (__GFP_ZERO | __GFP_ZEROTAGS))) {
 		for (int i = 0; i < nr; i++)
@@ -42,7 +42,11 @@ static int init_new_pages(struct cpu *cpu, gfp_t gfp, struct page **pages, int n
 		}
 	if (!dirty)
 		return 0;
-	return init_bulk(cpu, INIT_ALLOC, pages, dirty);
+	/* Under the lock of the per-CPU lists, where the kernel's alloc_pages_bulk_noprof() prepares them. */
+	cpu->context += CLEARFW_PREEMPT;
+	status = init_bulk(cpu, INIT_ALLOC, pages, dirty);
+	cpu->context -= CLEARFW_PREEMPT;
+	return status;
 }
 
 int machine_alloc_bulk(struct machine *machine, gfp_t gfp, struct page **pages, int nr)

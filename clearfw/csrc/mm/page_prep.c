@@ -75,7 +75,7 @@ bool post_alloc_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 		init = tag_clear_highpages(cpu, page, npages, init);
 	if (!should_skip_kasan_unpoison(machine, gfp) && kasan_unpoison_pages(&machine->kasan, page, order)) {
 		machine_event(machine, EVENT_KASAN_UNPOISON_PAGES);
-		if (init && kasan_has_integrated_init(&machine->kasan)) {
+		if (init && kasan_integrates_init(&machine->kasan)) {
 			integrated_init(cpu, page, npages);
 			init = false;
 		}
@@ -138,12 +138,14 @@ bool free_pages_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 		leak(cpu, page, EVENT_BAD_PAGE);
 		return false;
 	}
+	if (page->flags & PG_compound)
+		destroy_compound_page(page, order);
 	if (machine->page_poison)
 		kernel_poison_pages(cpu, page, 1u << order);
 	if (!skip_kasan_poison) {
 		machine_event(machine, EVENT_KASAN_POISON_PAGES);
 		kasan_poison_pages(&machine->kasan, page, order);
-		if (*init && kasan_has_integrated_init(&machine->kasan)) {
+		if (*init && kasan_integrates_init(&machine->kasan)) {
 			integrated_init(cpu, page, 1u << order);
 			*init = false;
 		}
@@ -186,10 +188,15 @@ int refuse(struct cpu *cpu, enum clearfw_errno code, uint64_t wanted)
 
 int post_alloc_hook(struct cpu *cpu, struct page *page, unsigned int order, gfp_t gfp)
 {
+	/* Who may not sleep may hold a spinlock, or be an interrupt. */
+	int atomic = gfp & __GFP_DIRECT_RECLAIM ? 0 : CLEARFW_PREEMPT;
 	int status = 0;
 
-	if (post_alloc_prepare(cpu, page, order, gfp))
+	if (post_alloc_prepare(cpu, page, order, gfp)) {
+		cpu->context += atomic;
 		status = init_pages(cpu, INIT_ALLOC, page, 1u << order);
+		cpu->context -= atomic;
+	}
 	if (status)
 		undo_alloc(cpu, page, order);
 	return status;

@@ -22,7 +22,8 @@
 	X(poison_reports)   /* pages whose 0xaa pattern was damaged */                \
 	X(bad_pages)	    /* pages leaked on free */                                \
 	X(sleeps)	    /* might_sleep() or cond_resched() inside an init point */ \
-	X(warnings)	    /* WARN_ON() that fired */
+	X(warnings)	    /* WARN_ON() that fired */                                \
+	X(zero_clears)	    /* clear_pages() of 0 pages */
 
 struct clearfw_stats {
 #define CLEARFW_STATS_FIELD(name) uint64_t name;

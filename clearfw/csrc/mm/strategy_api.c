@@ -6,9 +6,13 @@
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/vmalloc.h"
+#include "primitives/primitive.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct cpu *cpu_here(void)
 {
@@ -29,11 +33,31 @@ static inline void fault_on_tag(const void *addr)
 #endif
 }
 
+static void blame(struct cpu *cpu, enum clearfw_errno what)
+{
+	if (!cpu->violation)
+		cpu->violation = what;
+}
+
+/*
+ * The generic clear_pages() clears a page and then counts down (include/linux/mm.h, 7.3): from 0 it goes on for 2^32
+ * pages. x86 has its own, to which 0 pages are none.
+ */
+static __attribute__((cold)) void clear_no_pages(struct cpu *cpu)
+{
+	cpu->stats.zero_clears++;
+#ifndef __x86_64__
+	blame(cpu, CLEARFW_EZERO_PAGES);
+#endif
+}
+
 static inline const struct clearfw_primitive *begin_clear(struct cpu *cpu, const void *addr, unsigned int npages)
 {
 	unsigned int size = npages > 1 ? 31u - (unsigned int)__builtin_clz(npages) : 0;
 
 	fault_on_tag(addr);
+	if (__builtin_expect(!npages, 0))
+		clear_no_pages(cpu);
 	cpu->stats.clear_calls++;
 	cpu->stats.cleared_pages += npages;
 	if (__builtin_expect(npages > cpu->stats.longest_clear, 0))
@@ -41,16 +65,35 @@ static inline const struct clearfw_primitive *begin_clear(struct cpu *cpu, const
 	return cpu->machine->primitive[size < NR_PRIMITIVE_SIZES ? size : NR_PRIMITIVE_SIZES - 1];
 }
 
+static void clear_incoherent(struct cpu *cpu, const struct clearfw_primitive *primitive, void *addr,
+			     unsigned int npages)
+{
+	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
+	/* Until clear_page_make_coherent(), which is to come before the init point returns. */
+	if (primitive->fence)
+		cpu->incoherent = true;
+}
+
 static void clear_pages_incoherent(void *addr, unsigned int npages)
 {
 	struct cpu *cpu = cpu_here();
 
-	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
+	clear_incoherent(cpu, begin_clear(cpu, addr, npages), addr, npages);
+}
 
-	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
-	/* Until clear_page_make_coherent(), which is to come before the init point returns. */
-	if (primitive->fence && !cpu->violation)
-		cpu->violation = CLEARFW_EINCOHERENT;
+static void clear_pages_with(enum clearfw_instruction instruction, void *addr, unsigned int npages)
+{
+	struct cpu *cpu = cpu_here();
+	const struct clearfw_primitive *usual = begin_clear(cpu, addr, npages);
+	const struct clearfw_primitive *named = cpu->machine->instruction[instruction];
+
+	clear_incoherent(cpu, named ? named : usual, addr, npages);
+}
+
+static void fence(struct cpu *cpu, const struct clearfw_primitive *primitive)
+{
+	primitive->fence();
+	cpu->stats.fences++;
 }
 
 void api_clear_pages(void *addr, unsigned int npages)
@@ -59,26 +102,30 @@ void api_clear_pages(void *addr, unsigned int npages)
 	const struct clearfw_primitive *primitive = begin_clear(cpu, addr, npages);
 
 	primitive->zero(addr, (size_t)npages << cpu->machine->page_shift);
-	if (primitive->fence) {
-		primitive->fence();
-		cpu->stats.fences++;
-	}
+	if (primitive->fence)
+		fence(cpu, primitive);
 }
 
-/* The sizes may have had different primitives: the largest is the likeliest to need the fence, so ask all. */
+static const struct clearfw_primitive *first_fenced(const struct clearfw_primitive *const *primitive, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		if (primitive[i] && primitive[i]->fence)
+			return primitive[i];
+	return NULL;
+}
+
+/* One fence orders whatever was under way: on no architecture do two primitives need two kinds. */
 static void clear_page_make_coherent(void)
 {
 	struct cpu *cpu = cpu_here();
-	const struct clearfw_primitive *const *primitive = cpu->machine->primitive;
+	struct machine *machine = cpu->machine;
+	const struct clearfw_primitive *fenced = first_fenced(machine->primitive, NR_PRIMITIVE_SIZES);
 
-	if (cpu->violation == CLEARFW_EINCOHERENT)
-		cpu->violation = 0;
-	for (int size = 0; size < NR_PRIMITIVE_SIZES; size++)
-		if (primitive[size]->fence) {
-			primitive[size]->fence();
-			cpu->stats.fences++;
-			return;
-		}
+	if (!fenced && cpu->incoherent)
+		fenced = first_fenced(machine->instruction, CLEARFW_NR_INSTRUCTIONS);
+	cpu->incoherent = false;
+	if (fenced)
+		fence(cpu, fenced);
 }
 
 /* mm/kasan/shadow.c:memset, 7.3; kasan_depth suppresses the report, and so lets the write through. */
@@ -112,8 +159,8 @@ void *api_kmap_local_page(struct page *page)
 							: page->virtual;
 	cpu->stats.kmaps++;
 	addr = kmap_local(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift, page, &status);
-	if (status && !cpu->violation)
-		cpu->violation = -status;
+	if (status)
+		blame(cpu, (enum clearfw_errno)-status);
 	return addr;
 }
 
@@ -124,8 +171,8 @@ void api_kunmap_local(const void *addr)
 	int status = kunmap(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift,
 			    kasan_untagged(addr));
 
-	if (status && !cpu->violation)
-		cpu->violation = -status;
+	if (status)
+		blame(cpu, (enum clearfw_errno)-status);
 }
 
 static struct page *pfn_to_page(unsigned long pfn)
@@ -187,6 +234,69 @@ static void warn(const char *file, int line, const char *what)
 	cpu_here()->stats.warnings++;
 }
 
+static int bug_fd = STDERR_FILENO;
+
+void api_report_bugs_to(int fd)
+{
+	bug_fd = fd;
+}
+
+/* Nothing is to run after it, in the strategy or in whoever asked it. */
+static __attribute__((noreturn)) void bug(const char *file, int line, const char *what)
+{
+	dprintf(bug_fd, "kernel BUG at %s:%d: %s\n", file, line, what);
+	abort();
+}
+
+static void tag_clear_pages(struct page *page, unsigned int npages, bool clear)
+{
+	struct cpu *cpu = cpu_here();
+	struct machine *machine = cpu->machine;
+
+	kasan_set_memory_tags(&machine->kasan, page, npages, 0);
+	if (!clear)
+		return;
+	cpu->stats.clear_calls++;
+	cpu->stats.cleared_pages += npages;
+	memset(machine_page_bytes(machine, page), 0, (size_t)npages << machine->page_shift);
+}
+
+static bool preempt_model_preemptible(void)
+{
+	enum clearfw_preempt preempt = cpu_here()->machine->config.preempt;
+
+	return preempt == PREEMPT_LAZY || preempt == PREEMPT_FULL;
+}
+
+static unsigned int context(void)
+{
+	return (unsigned int)cpu_here()->context;
+}
+
+static void context_add(int delta)
+{
+	cpu_here()->context += delta;
+}
+
+static void irqs_restore(bool off)
+{
+	struct cpu *cpu = cpu_here();
+
+	cpu->context = off ? cpu->context | CLEARFW_IRQ : cpu->context & ~CLEARFW_IRQ;
+}
+
+static bool irqs_set(bool on)
+{
+	struct cpu *cpu = cpu_here();
+	bool were_off = cpu->context & CLEARFW_IRQ;
+
+	/* Pages are allocated and freed with interrupts disabled, too: only local_irq_restore() knows. */
+	if (on)
+		blame(cpu, CLEARFW_EIRQS);
+	irqs_restore(!on);
+	return were_off;
+}
+
 static bool page_is_mapped(struct machine *machine, const char *addr)
 {
 	size_t offset = (size_t)(addr - machine->memory.direct);
@@ -225,4 +335,13 @@ const struct clearfw_core clearfw_core_table = {
 	.might_sleep = might_sleep,
 	.warn = warn,
 	.vmalloc_run = api_vmalloc_run,
+	.clear_pages_with = clear_pages_with,
+	.tag_clear_pages = tag_clear_pages,
+	.preempt_model_preemptible = preempt_model_preemptible,
+	.context = context,
+	.context_add = context_add,
+	.irqs_set = irqs_set,
+	.irqs_restore = irqs_restore,
+	.cpu_has = primitive_cpu_has,
+	.bug = bug,
 };

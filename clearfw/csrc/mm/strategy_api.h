@@ -18,6 +18,9 @@ void api_kunmap_local(const void *addr);
 void api_kasan_depth_add(int delta);
 struct page *api_vmalloc_to_page(const void *addr);
 
+/* BUG() and its like write a line to FD and abort(); standard error, unless told otherwise. */
+void api_report_bugs_to(int fd);
+
 /* Whether all of [addr, addr + nbytes) can be written by this thread: direct map, vmalloc, or live kmap slots. */
 bool api_is_mapped(struct machine *machine, const void *addr, size_t nbytes);
 

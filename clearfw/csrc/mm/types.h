@@ -97,7 +97,9 @@ struct cpu {
 	bool in_init;	    /* inside an init point */
 	bool vmalloc_inits; /* vmalloc clears these pages itself: page_alloc must not */
 	int violation;	    /* enum clearfw_errno: what a strategy did wrong in this init point, or 0 */
+	bool incoherent;    /* non-temporal stores are under way: a fence is to come before the init point returns */
 	int kasan_depth;
+	int context;	    /* enum clearfw_context: the caller's, and what a strategy has disabled beside */
 	struct pcp pcp[MAX_NR_ZONES];
 	struct kmap_ctrl kmap;
 	struct clearfw_stats stats;
@@ -119,6 +121,7 @@ struct machine {
 	_Atomic(struct init_stack *) stack[NR_INIT_POINTS];
 	struct init_stack *retired_stacks; /* replaced, but perhaps still in use by another thread */
 	const struct clearfw_primitive *primitive[NR_PRIMITIVE_SIZES];
+	const struct clearfw_primitive *instruction[CLEARFW_NR_INSTRUCTIONS]; /* NULL where the CPU has none such */
 	struct kasan kasan;
 	struct vmalloc vmalloc;
 	pthread_mutex_t lock; /* of cpus, retired_stats and the stacks */

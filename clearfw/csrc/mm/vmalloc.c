@@ -152,12 +152,23 @@ static int free_area_pages(struct machine *machine, const struct vmalloc_area *a
 	return status;
 }
 
+/*
+ * Whether the area's pages get their tags, and with them their zeroes, here and not from page_alloc. A caller who will
+ * use match-all pointers alone, as for a kernel's stacks, says __GFP_SKIP_KASAN: then nobody tags, and page_alloc
+ * clears (skip_vmalloc_kasan in __vmalloc_node_range(), 7.3). The flag means something under hw_tags only; the pages[]
+ * and tables that the kernel allocates on the way do not inherit it, and are no machine's memory here.
+ */
+static bool tags_are_ours(const struct machine *machine, gfp_t gfp)
+{
+	return machine->config.kasan == KASAN_HW_TAGS && !(gfp & __GFP_SKIP_KASAN);
+}
+
 /* Exactly once, by whom: KASAN_VMALLOC_INIT in __vmalloc_node_range(), 7.3; `always` is our what-if. */
 static bool init_is_ours(const struct machine *machine, gfp_t gfp)
 {
 	bool wanted = !machine->init_on_free && (machine->init_on_alloc || gfp & __GFP_ZERO);
 
-	return wanted && (machine->config.kasan == KASAN_HW_TAGS || machine->config.vmalloc_init_always);
+	return wanted && (tags_are_ours(machine, gfp) || machine->config.vmalloc_init_always);
 }
 
 /* The tags and zeroes of kasan_unpoison_vmalloc() under hw_tags, set as one. */
@@ -176,12 +187,12 @@ static void hw_unpoison(struct cpu *cpu, struct vmalloc_area *area, bool init)
 	}
 }
 
-static int unpoison_and_init(struct cpu *cpu, struct vmalloc_area *area, bool init)
+static int unpoison_and_init(struct cpu *cpu, struct vmalloc_area *area, gfp_t gfp, bool init)
 {
 	struct machine *machine = cpu->machine;
 
 	area->tagged = kasan_unpoison_vmalloc(&machine->kasan, area->start, area->nbytes);
-	if (machine->config.kasan == KASAN_HW_TAGS && machine->config.kasan_vmalloc) {
+	if (tags_are_ours(machine, gfp) && machine->config.kasan_vmalloc) {
 		hw_unpoison(cpu, area, init);
 		return 0;
 	}
@@ -192,11 +203,12 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 {
 	struct machine *machine = cpu->machine;
 	bool init = init_is_ours(machine, gfp);
+	gfp_t asked = gfp;
 	int status;
 
-	/* Blocks are split at once, which a compound one cannot be. */
-	gfp &= ~(gfp_t)__GFP_COMP;
-	if (machine->config.kasan == KASAN_HW_TAGS)
+	/* Blocks are split at once, which a compound one cannot be; nor do the others get past vmalloc_fix_flags(). */
+	gfp &= ~(gfp_t)(__GFP_COMP | __GFP_SKIP_ZERO | __GFP_ZEROTAGS);
+	if (tags_are_ours(machine, asked))
 		gfp |= __GFP_SKIP_KASAN | __GFP_SKIP_ZERO;
 	cpu->vmalloc_inits = init;
 	if (flags & VMALLOC_ALLOW_HUGE)
@@ -208,7 +220,7 @@ static int fill_area(struct cpu *cpu, struct vmalloc_area *area, uint32_t npages
 	status = vmap_area(cpu, area);
 	if (status)
 		return status;
-	status = unpoison_and_init(cpu, area, init);
+	status = unpoison_and_init(cpu, area, asked, init);
 	if (status) {
 		struct clearfw_error error = cpu->error;
 

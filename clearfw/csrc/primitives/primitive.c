@@ -54,6 +54,23 @@ const struct clearfw_primitive *primitive_by_name(const char *name)
 	return NULL;
 }
 
+const struct clearfw_primitive *primitive_of(enum clearfw_instruction instruction)
+{
+	static const char *const names[CLEARFW_NR_INSTRUCTIONS] = {
+		[CLEARFW_REP] = "kernel",
+		[CLEARFW_NT] = "movnti",
+		[CLEARFW_CLZERO] = "clzero",
+	};
+	const struct clearfw_primitive *primitive = primitive_by_name(names[instruction]);
+
+	return primitive && primitive_is_supported(primitive) ? primitive : NULL;
+}
+
+bool primitive_cpu_has(unsigned int feature)
+{
+	return primitive_arch_cpu_has(feature);
+}
+
 static uint64_t repeated(uint8_t byte)
 {
 	return byte * (UINT64_MAX / UINT8_MAX);

@@ -35,6 +35,8 @@ static inline const char *primitive_arch_kernel(void)
 
 #if defined(__x86_64__)
 
+bool primitive_arch_cpu_has(unsigned int feature);
+
 static inline void store_nontemporal(void *addr, uint64_t word)
 {
 	__builtin_ia32_movnti64(addr, (long long)word);
@@ -46,6 +48,12 @@ static inline void store_fence(void)
 }
 
 #else
+
+static inline bool primitive_arch_cpu_has(unsigned int feature)
+{
+	(void)feature;
+	return false;
+}
 
 static inline void store_nontemporal(void *addr, uint64_t word)
 {

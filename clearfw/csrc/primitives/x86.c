@@ -160,6 +160,37 @@ static bool has_rep_good(void)
 	return vendor != signature_INTEL_ebx || (eax >> 8 & 0xf) != 15;
 }
 
+/* A word of cpuinfo_x86.x86_capability[] that CPUID tells (arch/x86/kernel/cpu/common.c, 7.3). */
+struct capability {
+	unsigned int word, leaf, reg; /* EAX, EBX, ECX, EDX */
+};
+
+#define NR_CAPABILITY_WORDS 22
+#define WORD_OF_REP_GOOD 3
+
+/* Before main(): a guest's CPUID is an exit to the hypervisor, too dear for a strategy to wait for. */
+static uint32_t capabilities[NR_CAPABILITY_WORDS];
+
+static __attribute__((constructor)) void read_capabilities(void)
+{
+	static const struct capability told[] = {
+		{ 0, 1, 3 }, { 4, 1, 2 }, { 9, 7, 1 }, { 13, 0x80000008, 1 }, { 16, 7, 2 }, { 18, 7, 3 },
+	};
+
+	for (int i = 0; i < PRIMITIVE_COUNT(told); i++) {
+		unsigned int reg[4] = { 0 };
+
+		__get_cpuid_count(told[i].leaf, 0, &reg[0], &reg[1], &reg[2], &reg[3]);
+		capabilities[told[i].word] = reg[told[i].reg];
+	}
+	capabilities[WORD_OF_REP_GOOD] = (uint32_t)has_rep_good() << 16;
+}
+
+bool primitive_arch_cpu_has(unsigned int feature)
+{
+	return feature / 32 < NR_CAPABILITY_WORDS && capabilities[feature / 32] >> feature % 32 & 1;
+}
+
 /* As arch/x86/include/asm/page_64.h:clear_pages (7.3) is patched at boot. */
 const char *primitive_arch_kernel(void)
 {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLEARFW_ABI 1
+#define CLEARFW_ABI 2
 
 /* struct page: 32 bytes, two to a cache line. */
 struct page {
@@ -46,6 +46,19 @@ enum clearfw_page_flags {
 
 enum clearfw_zone_type { ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
 
+/* What a strategy has disabled, each as often as its bits count. */
+enum clearfw_context {
+	CLEARFW_PREEMPT = 1,
+	CLEARFW_SOFTIRQ = 1 << 9, /* SOFTIRQ_DISABLE_OFFSET */
+	CLEARFW_ATOMIC = (1 << 16) - 1, /* preempt_count() is this much of it */
+	CLEARFW_PAGEFAULT = 1 << 16,
+	CLEARFW_MIGRATE = 1 << 22,
+	CLEARFW_IRQ = 1 << 28, /* off or on */
+};
+
+/* Instructions by name: what clear_pages_with() takes. */
+enum clearfw_instruction { CLEARFW_REP, CLEARFW_NT, CLEARFW_CLZERO, CLEARFW_NR_INSTRUCTIONS };
+
 /* What the core lends to a strategy. A strategy sees it through strategy.h only. */
 struct clearfw_core {
 	uint32_t abi;
@@ -69,6 +82,16 @@ struct clearfw_core {
 	 * include/linux/mm_inline.h:num_pages_contiguous does (7.3), and counted as one page walk.
 	 */
 	unsigned int (*vmalloc_run)(const void *addr, unsigned int max, struct page **first);
+	/* Incoherent where the instruction's stores are; the machine's primitive where the CPU lacks it. */
+	void (*clear_pages_with)(enum clearfw_instruction instruction, void *addr, unsigned int npages);
+	void (*tag_clear_pages)(struct page *page, unsigned int npages, bool clear);
+	bool (*preempt_model_preemptible)(void);
+	unsigned int (*context)(void); /* the caller's, and what the strategy has disabled beside */
+	void (*context_add)(int delta); /* of enum clearfw_context */
+	bool (*irqs_set)(bool on); /* returns whether they were off */
+	void (*irqs_restore)(bool off);
+	bool (*cpu_has)(unsigned int feature); /* X86_FEATURE_* */
+	void (*bug)(const char *file, int line, const char *what) __attribute__((noreturn));
 };
 
 /* What a strategy file exports, as the symbol `clearfw_strategy`. */

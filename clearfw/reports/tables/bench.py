@@ -157,9 +157,35 @@ def notes(run: SceneRun) -> Iterator[str]:
     yield from _about_counts(run)
     if any(result.interpreted for result in run.results):
         yield "(interpreted): written in Python, for a prototype; not ranked."
+    yield from _about_claims(run)
     for skipped in run.skipped:
         if not skipped.broken:
             yield f"{skipped.strategy} left out: {skipped.reason}"
+
+
+def _about_claims(run: SceneRun) -> Iterator[str]:
+    orders = _orders(run)
+    for name in dict.fromkeys(result.strategy for result in run.results if not result.peer):
+        rows = [result for result in run.results if result.strategy == name]
+        for result in dict.fromkeys((one.order, one.claims) for one in rows if one.claims < 1):
+            at = "" if result[0] is None else f" at order {result[0]}"
+            yield f"{name} claims {result[1]:.0%} of the pages{at}: its last strategy clears the others"
+        without = [
+            order for order in orders if order is not None and order not in {one.order for one in rows}
+        ]
+        if without:
+            yield f"{name} claims nothing at order {_ranges(without)}: it has no row there"
+
+
+def _ranges(orders: list[int]) -> str:
+    """Return ORDERS, which rise, as "0 to 8, 10"."""
+    runs: list[list[int]] = []
+    for order in orders:
+        if runs and runs[-1][-1] + 1 == order:
+            runs[-1].append(order)
+        else:
+            runs.append([order])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def _about_rounds(run: SceneRun) -> Iterator[str]:

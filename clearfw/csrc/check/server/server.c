@@ -100,6 +100,7 @@ static void take_config(struct session *session, struct clearfw_config *config)
 	config->backing = (enum clearfw_backing)take(session);
 	config->kasan = (enum clearfw_kasan)take(session);
 	config->kmap = (enum clearfw_kmap)take(session);
+	config->preempt = (enum clearfw_preempt)take(session);
 	config->init_on_alloc = take(session);
 	config->init_on_free = take(session);
 	config->page_poison = take(session);

@@ -12,7 +12,10 @@
 
 struct page {
 	unsigned long flags;
-	void *lru[2];
+	union {
+		void *lru[2];
+		unsigned long compound_head; /* of a tail: the head's address, and 1 */
+	};
 	void *mapping;
 	unsigned long index;
 	unsigned long private;

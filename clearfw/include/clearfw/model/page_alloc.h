@@ -7,30 +7,7 @@
 #ifndef CLEARFW_MODEL_PAGE_ALLOC_H
 #define CLEARFW_MODEL_PAGE_ALLOC_H
 
-typedef unsigned int gfp_t;
-
 #define __GFP_ZERO 0x100u
-
-#if defined(CONFIG_X86_64)
-#define MODEL_STATIC_KEY ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
-#elif defined(CONFIG_S390)
-#define MODEL_STATIC_KEY ".byte 0xc0, 0x04, 0x00, 0x00, 0x00, 0x00"
-#else
-#define MODEL_STATIC_KEY "nop"
-#endif
-
-/* A jump label: one instruction that boot patches (include/linux/jump_label.h). */
-#define model_static_branch()                                       \
-	({                                                          \
-		__label__ yes, out;                                 \
-		bool enabled_ = false;                              \
-		__asm__ goto(MODEL_STATIC_KEY : : : : yes);         \
-		goto out;                                           \
-	yes:                                                        \
-		enabled_ = true;                                    \
-	out:                                                        \
-		enabled_;                                           \
-	})
 
 void kernel_unpoison_pages(struct page *page, unsigned int npages);
 void kernel_poison_pages(struct page *page, unsigned int npages);
