@@ -1,4 +1,4 @@
-"""What a stack of strategies claims, and what it passes on: counted by a witness that stands below it."""
+"""Which pages a stack of strategies claims. A witness at the end of the stack counts the others."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ if TYPE_CHECKING:
 
 _GFP = "GFP_HIGHUSER"
 _LIST = 100
-_AREA_PAGES = 600  # of more than one huge page
+_AREA_PAGES = 600  # more than one huge page
 _DEADLINE_S = 30.0
 
 
 class _Witness(NativeStrategy):
-    """The core's own strategy that clears what was passed on to it, and counts that."""
+    """The core's own strategy: it clears the pages that others passed on, and counts them."""
 
-    def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002  it is for all
-        """Return it."""
+    def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002  one for all configurations
+        """Return the witness of the core."""
         return _core.witness()
 
 
 def witnessed(stack: Sequence[Strategy]) -> tuple[Strategy, ...]:
-    """Return STACK with the witness below it, so that nothing stays unclaimed."""
-    return (*stack, _Witness("witness", Path(__file__), "clears what was passed on, and counts it"))
+    """Return STACK with the witness at its end, so that all pages are claimed."""
+    return (
+        *stack,
+        _Witness("witness", Path(__file__), "clears pages that others passed on, and counts them"),
+    )
 
 
 def share(machine: Machine, run: Callable[[], object]) -> float:
-    """Return which part of the pages that RUN has cleared is claimed above the witness, 0 to 1."""
+    """Run RUN and return the share of the cleared pages that strategies above the witness claimed, 0 to 1."""
     _core.take_witness()
     machine.reset_counters()
     run()
@@ -47,7 +50,7 @@ def share(machine: Machine, run: Callable[[], object]) -> float:
 
 
 def told(stack: Sequence[Strategy], config: Config) -> str:
-    """Return in words what STACK claims on a machine of CONFIG, tried out in a child process."""
+    """Return in words which pages STACK claims on a machine of CONFIG; a child process tries it."""
 
     def work(tell: Tell) -> None:
         with Machine(config, witnessed(stack)) as machine:
@@ -84,12 +87,12 @@ def _tried(machine: Machine, run: Callable[[], object]) -> float:
 def _words(shares: dict[str, float]) -> str:
     orders = [order for order in range(_core.MAX_ORDER + 1) if shares.get(f"order {order}")]
     found = [_of_orders(orders)] if orders else []
-    # Lists are made of single pages: who claims those one by one claims them in a list, too.
+    # Lists consist of single pages: a strategy that claims single pages claims lists too.
     if shares.get("lists") and 0 not in orders:
         found.append("lists of single pages")
     if shares.get("areas"):
         found.append("vmalloc areas")
-    return " and ".join(found) or f"nothing of order 0 to {_core.MAX_ORDER}, no list and no area"
+    return " and ".join(found) or f"no block of order 0 to {_core.MAX_ORDER}, no list and no area"
 
 
 def _of_orders(orders: Sequence[int]) -> str:

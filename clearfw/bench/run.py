@@ -120,5 +120,5 @@ def problems(runs: Iterable[SceneRun]) -> list[str]:
 def _dirt(result: Result) -> str:
     where = f"byte {result.dirty_offset} of a sample"
     return (
-        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are of no use"
+        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are not valid"
     )

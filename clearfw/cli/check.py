@@ -1,4 +1,4 @@
-"""`clearfw check`: every review question, answered with evidence."""
+"""`clearfw check` runs the review checks on strategies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CHECK",
     shell_complete=names.checks,
-    help="Ask this check alone; may be repeated.",
+    help="Run only this check; may be repeated.",
 )
 @click.option(
     "--timeout",
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     default="",
     metavar="NAMES",
     shell_complete=names.architectures,
-    help="Ask on arm, arm64, s390x or x86_64 instead, under qemu; commas between several.",
+    help="Run on arm, arm64, s390x or x86_64 under qemu; separate several by commas.",
 )
 @plugin_options
 @json_option
@@ -68,10 +68,10 @@ def check(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Ask of strategies all that a review asks, with evidence.
+    """Run the review checks on strategies.
 
-    Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
-    strategy does to it is a finding.
+    Without arguments, check runs on every installed strategy. Each check runs in a process of its own, so
+    a crash is reported like any other failure.
     """
     from clearfw.checks import conformance
     from clearfw.reports.tables import check as tables
@@ -95,7 +95,7 @@ def check(
 
 
 def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
-    """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
+    """Return where to run checks; None means this computer. Prints the architectures that lack a tool."""
     from clearfw.checks import server
     from clearfw.toolchain import architectures
 

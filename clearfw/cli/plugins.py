@@ -1,4 +1,4 @@
-"""`clearfw plugins`: what is installed, its hooks, its status."""
+"""`clearfw plugins` lists the installed plugins with hooks and status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @plugin_options
 @json_option
 def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | None) -> int:
-    """List what is installed."""
+    """List installed plugins with hooks and status."""
     import attrs
 
     from clearfw.reports.tables import plugins as tables

@@ -250,7 +250,7 @@ def test_the_command_tells_what_cannot_be_answered_there(
 
     assert done.status == 0
     assert f"per_page on {architecture.name}" in done.out
-    assert ("1 cannot be answered there" in done.out) == (architecture.bits == 32)
+    assert ("1 cannot run there" in done.out) == (architecture.bits == 32)
 
 
 def test_python_is_refused_there(architecture: Architecture, command: Command) -> None:

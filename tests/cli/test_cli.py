@@ -174,7 +174,7 @@ def test_an_interrupt_prints_what_was_measured(tmp_path: Path) -> None:
     document = json.loads(saved.read_text())
     rounds = document["scenes"][0]["rounds"]
     assert done.status == 130
-    assert f"interrupted after {rounds} whole rounds" in done.out.replace("\n", " ")
+    assert f"interrupted after {rounds} complete rounds" in done.out.replace("\n", " ")
     assert document["scenes"][0]["interrupted"]
     assert {one["rounds"] + one["rounds_thrown_out"] for one in document["results"]} == {rounds}
 

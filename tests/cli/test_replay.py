@@ -41,7 +41,7 @@ def test_the_tables(command: Command, trace: Path) -> None:
     assert "15 events of Linux 7.3.0: sort big" in printed
     assert "4 allocations of live pages" in printed
     assert "10 inits, 2,565 pages, 10.0 MiB a replay" in printed
-    assert "System time, a prediction and no measurement:" in printed
+    assert "Predicted system time, not a measurement:" in printed
     assert "predicted = recorded system time - the recording kernel's own clears" in printed
     for name in ("per_page", "batched", "s390_memset"):
         assert done.out.count(f"\n{name} ") >= 2
@@ -170,7 +170,7 @@ def test_a_machine_too_small_says_so(command: Command, tmp_path: Path) -> None:
     done = command("replay", path, *QUICK, "--memory", "64M")
 
     assert done.status == 0
-    assert "16 allocations found no block here" in " ".join(done.out.split())
+    assert "16 allocations found no free block" in " ".join(done.out.split())
 
 
 def test_a_strategy_that_leaves_memory_dirty_fails(command: Command, trace: Path, tmp_path: Path) -> None:

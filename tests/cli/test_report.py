@@ -33,7 +33,7 @@ def test_a_report_of_what_the_commands_wrote(command: Command, tmp_path: Path) -
 
     assert (done.status, done.out, done.err) == (0, "", "")
     assert "<title>Of today</title>" in page.read_text()
-    assert "Check: 1 strategy, 0 found wanting" in page.read_text()
+    assert "Check: 1 strategy, 0 failed" in page.read_text()
 
 
 def test_the_page_can_go_to_standard_output(command: Command, run: Path) -> None:
@@ -65,8 +65,8 @@ def test_one_bad_file_leaves_no_page(command: Command, run: Path, tmp_path: Path
         (["-o", "page.html"], "Missing argument"),
         (["nothing.json", "-o", "page.html"], "'nothing.json' does not exist"),
         (["{run}"], "Missing option '-o'"),
-        (["{run}", "-o", "nowhere/page.html"], "there is no directory nowhere: create it first"),
-        (["{run}", "-o", "-", "--open"], "leaves no file to open: name a file"),
+        (["{run}", "-o", "nowhere/page.html"], "the directory nowhere does not exist: create it first"),
+        (["{run}", "-o", "-", "--open"], "writes none: name a file"),
     ],
 )
 def test_usage_is_refused_in_a_line(command: Command, run: Path, arguments: list[str], said: str) -> None:
@@ -97,7 +97,7 @@ def test_without_a_browser_the_page_is_there(
     done = command("report", run, "-o", tmp_path / "page.html", "--open")
 
     assert done.status == 2
-    assert "page.html is written, and no browser was found" in done.line
+    assert "page.html was written, but no browser was found" in done.line
     assert (tmp_path / "page.html").exists()
 
 
@@ -118,7 +118,7 @@ def test_a_plot_of_another_kind_is_refused_before_anything_is_measured(
     done = command(*SMALL, "--plot", tmp_path / "bench.gif")
 
     assert done.status == 2
-    assert "is not a .png or .svg file: end its name in one of these" in done.line
+    assert "is not a .png or .svg file: use one of these suffixes" in done.line
 
 
 def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(

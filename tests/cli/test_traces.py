@@ -54,7 +54,10 @@ def test_a_picture_that_cannot_be_drawn_is_refused_first(
     command: Command, trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its name, its directory, or for want of matplotlib: before the trace is read."""
-    for name, said in (("t.jpg", "end it in .png or .svg"), ("no/t.png", "there is no directory no")):
+    for name, said in (
+        ("t.jpg", "must end in .png or .svg"),
+        ("no/t.png", "the directory no does not exist"),
+    ):
         done = command("info", trace, "--plot", name)
         assert (done.status, said in done.line) == (2, True)
     without(monkeypatch, "matplotlib")
@@ -86,7 +89,7 @@ def test_export_of_a_damaged_trace_says_what_is_missing(command: Command, trace:
     ("arguments", "said"),
     [
         (["-o", "a.csv"], "exported are .parquet and .trace: end the name in one of these"),
-        (["-o", "no/a.trace"], "there is no directory no: create it first"),
+        (["-o", "no/a.trace"], "the directory no does not exist: create it first"),
         ([], "Missing option '-o'"),
     ],
 )

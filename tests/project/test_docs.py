@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
 TRACES = ROOT / "tests" / "data" / "traces"
 PROGRAMS = ("clearfw", "pytest")
@@ -51,7 +51,7 @@ FILE_NAME = re.compile(r"(?:/\* (\S+) \*/|# (\S+\.\w+))\n")
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
 SPAN = re.compile(r"`([^`]+)`")
 # What a shared machine adds to a table, or not.
-MOMENTARY = re.compile(r"\* |rounds thrown out|so few rounds")
+MOMENTARY = re.compile(r"\* |dropped rounds|too few rounds")
 
 
 def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:

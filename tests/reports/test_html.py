@@ -113,7 +113,7 @@ def test_every_table_has_a_caption_and_heads_that_are_buttons(whole: Tags) -> No
     ("schema", "said"),
     [
         ("bench", ["Bench: hugetlb", "2.00", "1.90\N{EN DASH}2.10", "a processor", "batched 0.1.0"]),
-        ("check", ["Found wanting: batched.", "FAIL", "left byte 0 dirty", "post_alloc_hook() hands it out"]),
+        ("check", ["Failed: batched.", "FAIL", "left byte 0 dirty", "post_alloc_hook() hands it out"]),
         ("info", ["Trace: a.trace", "1,536", "The trace is not exact: events were lost, or may have been."]),
         ("replay", ["Replay: a.trace", "-25.0%", "2.000", "1.500", "200 us"]),
         ("size", ["Code size", "+40", "8.5", "mine does not compile for s390x: error: no", "gcc 12"]),
@@ -168,10 +168,10 @@ def test_what_must_be_known_to_read_the_figures_is_said(saved: dict[str, dict[st
 
     for said in (
         "So few rounds say little",
-        "Rounds thrown out, their roofline below 0.8 of its median: 1.",
-        "Interrupted after 5 whole rounds",
+        "Dropped rounds, with the roofline below 0.8 of its median: 1.",
+        "Interrupted after 5 complete rounds",
         "kmaps are counted, not timed",
-        "* batched stosb ran at 9.00 and 20.00 GB/s: the median tells of neither.",
+        "* batched stosb ran at 9.00 and 20.00 GB/s: the median describes neither.",
         "(interpreted): written in Python, for a prototype; not ranked.",
         "other left out: it passes on here.",
     ):

@@ -157,7 +157,7 @@ def test_a_dirty_strategy_has_no_figures(result: Make, scene_run: Run) -> None:
     )
     printed = text(bench.scene(run))
 
-    line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are of no use"
+    line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are not valid"
     assert bench_run.problems([run]) == [line]
     assert line in printed
     assert "99" not in printed
@@ -215,8 +215,8 @@ def test_hw_tags_integrated_init_is_told(result: Make, scene_run: Run) -> None:
     """Two strategies that were never asked are not to be compared by mistake."""
     counters = attrs.evolve(result().counters, integrated_pages=512)
 
-    assert "no strategy was asked" in text(bench.scene(scene_run(result(counters=counters))))
-    assert "no strategy was asked" not in text(bench.scene(scene_run(result())))
+    assert "no strategy was called" in text(bench.scene(scene_run(result(counters=counters))))
+    assert "no strategy was called" not in text(bench.scene(scene_run(result())))
 
 
 def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -> None:
@@ -224,21 +224,23 @@ def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -
     few = text(bench.scene(scene_run(result(), rounds=5)))
     thrown = text(bench.scene(scene_run(result(rounds_thrown_out=4), rounds=15)))
 
-    assert "so few rounds say little" in few
+    assert "too few rounds for a reliable interval" in few
     assert "below 0.8 of its median: 4" in thrown
-    assert "so few rounds" not in thrown
+    assert "too few rounds" not in thrown
 
 
 def test_an_interrupted_run_says_how_far_it_came(result: Make, scene_run: Run) -> None:
     """So that nobody takes it for a whole one."""
     printed = text(bench.scene(scene_run(result(), rounds=7, interrupted=True)))
 
-    assert "interrupted after 7 whole rounds" in printed
+    assert "interrupted after 7 complete rounds" in printed
 
 
 def test_the_roofline_of_several_threads_is_explained(result: Make, scene_run: Run) -> None:
     """Above 100 % of it is no mistake then."""
-    assert "the roofline is one thread's" in text(bench.scene(scene_run(result(), how=("2 threads",))))
+    assert "the roofline was measured with one thread" in text(
+        bench.scene(scene_run(result(), how=("2 threads",)))
+    )
 
 
 def test_latencies_have_a_table_of_their_own(result: Make, scene_run: Run) -> None:

@@ -162,7 +162,7 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
         "live pages: 521 (2.0 MiB) at most, 513 (2.0 MiB) at the end",
         "failed allocations 1, unmatched frees 1",
         "oversized events, left out of all counts of pages: 1",
-        "cleared: each allocation, by the recording kernel's init_on_alloc=1",
+        "cleared: every allocation, because the recording kernel had init_on_alloc=1",
     ):
         assert line in text, line
 
@@ -170,9 +170,9 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
 @pytest.mark.parametrize(
     ("ending", "said"),
     [
-        (None, "no end of the recording is told: it was cut off, or still goes on"),
-        (attrs.evolve(ENDING, lost=1234), "1,234 events were lost while it was recorded"),
-        (attrs.evolve(ENDING, lost=None), "whether events were lost is not known"),
+        (None, "the trace has no end: the recording was cut off, or is still running"),
+        (attrs.evolve(ENDING, lost=1234), "1,234 events were lost during the recording"),
+        (attrs.evolve(ENDING, lost=None), "it is not known whether events were lost"),
         (attrs.evolve(ENDING, interrupted=True), "the recording was interrupted before its command ended"),
         (attrs.evolve(ENDING, bad_lines=3), "3 lines of the text it was imported from could not be read"),
         (
@@ -248,7 +248,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch: pytest.Mo
     """It is an extra."""
     without(monkeypatch, "matplotlib")
 
-    with pytest.raises(MissingExtraError, match=r"pictures need matplotlib, .*'clearfw\[reports\]'"):
+    with pytest.raises(MissingExtraError, match=r"plots need matplotlib, .*'clearfw\[reports\]'"):
         plots.matplotlib()
 
 

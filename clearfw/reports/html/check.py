@@ -1,4 +1,4 @@
-"""What checks found, on the page."""
+"""Section of the report for checks."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
     failed = [verdict.label for verdict in found.results if not verdict.passed]
     shown: list[Block] = [_matrix(found)]
     if failed:
-        shown = [Note(f"Found wanting: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
+        shown = [Note(f"Failed: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
     subjects = "1 strategy" if len(found.results) == 1 else f"{len(found.results)} strategies"
-    return f"Check: {subjects}, {len(failed)} found wanting", shown
+    return f"Check: {subjects}, {len(failed)} failed", shown
 
 
 def _matrix(found: SavedChecks) -> Table:
@@ -33,11 +33,11 @@ def _matrix(found: SavedChecks) -> Table:
         for name in names
     )
     strategies = _distinct(verdict.label for verdict in found.results)
-    return Table(caption="What a review asks", columns=("check", *strategies), rows=tuple(rows))
+    return Table(caption="Review checks", columns=("check", *strategies), rows=tuple(rows))
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """Return NAMES, those that come again with a number."""
+    """Return NAMES, with a number behind a name that appears again."""
     seen: dict[str, int] = {}
     found = []
     for name in names:
@@ -63,5 +63,5 @@ def _failures(found: SavedChecks) -> Table:
         for check in verdict.checks
         if check.status == "FAIL"
     )
-    columns = ("strategy", "check", "what was found", "why it matters", "to see it again")
+    columns = ("strategy", "check", "what was found", "why it matters", "to repeat it")
     return Table(caption="What failed", columns=columns, rows=tuple(rows))

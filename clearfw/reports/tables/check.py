@@ -25,7 +25,7 @@ _STYLES = {
 
 
 def table(verdict: Verdict) -> RenderableType:
-    """Return the answers as a table, the failures explained below it."""
+    """Return the answers as a table, with explanations of failures below it."""
     from rich.console import Group
     from rich.text import Text
 
@@ -34,7 +34,7 @@ def table(verdict: Verdict) -> RenderableType:
     grid = Grid()
     grid.add_column(verdict.label, no_wrap=True)
     grid.add_column("", no_wrap=True)
-    grid.add_column("what was asked, or found")
+    grid.add_column("what was checked, or found")
     for answer in verdict.answers:
         if answer.status != answers.NOT_ASKED:
             said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
@@ -46,7 +46,7 @@ def table(verdict: Verdict) -> RenderableType:
 
 
 def _telling(verdict: Verdict) -> list[Answer]:
-    """Return the failures worth explaining: one mistake fails several checks, and most say the same of it."""
+    """Return one failure of each kind, because one mistake often fails several checks in the same way."""
     by_kind: dict[str, Answer] = {}
     for answer in verdict.answers:
         if not answer.passed:
@@ -56,19 +56,19 @@ def _telling(verdict: Verdict) -> list[Answer]:
 
 def _not_asked(verdict: Verdict) -> str:
     names = [answer.check.name for answer in verdict.answers if answer.status == answers.NOT_ASKED]
-    return f"not asked, for init points it does not serve: {', '.join(names)}" if names else ""
+    return f"not run, because the strategy serves other init points: {', '.join(names)}" if names else ""
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return the one line at the end."""
+    """Return the summary line at the end."""
     failed = [verdict.label for verdict in verdicts if not verdict.passed]
     statuses = [answer.status for verdict in verdicts for answer in verdict.answers]
     cannot = statuses.count(answers.CANNOT)
     asked = len(statuses) - statuses.count(answers.NOT_ASKED) - cannot
     strategies = len({verdict.given for verdict in verdicts})
-    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
-    said += f", {cannot} cannot be answered there" if cannot else ""
-    return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
+    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')}"
+    said += f", {cannot} cannot run there" if cannot else ""
+    return f"{said}: {', '.join(failed)} failed" if failed else f"{said}: all passed"
 
 
 def _counted(count: int, one: str, many: str) -> str:
