@@ -3,6 +3,7 @@
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
 # make asv         every benchmark of the last commit once, as a test of them
 # make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
 # make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
@@ -22,6 +23,9 @@ BENCH ?= ^(counts|dispatch|imports)\.|^sizes\.CodeBytes|^clear\.(ToBaseline|ToRo
 MACHINE ?= reference
 RANGE ?= NEW
 STEPS ?= 8
+# Debian has these as linux-source-VERSION; two gigabytes each, unpacked.
+KERNEL_VERSIONS ?= 7.3
+KERNEL_SOURCES ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clearfw-kernel-sources
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -32,7 +36,7 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help bench test fuzz check-arch asv compare counts history site clean
+.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +60,12 @@ fuzz: $(VENV)/dev
 
 check-arch: $(VENV)/dev
 	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/checks/test_emulated.py
+
+kernel-sources: | $(BIN)/python
+	$(BIN)/python tests/support/kernel_sources.py '$(KERNEL_SOURCES)' $(KERNEL_VERSIONS)
+
+check-kernel: $(VENV)/dev
+	CLEARFW_KERNEL_SOURCES='$(KERNEL_SOURCES)' $(BIN)/pytest -rs tests/kernel_tree/test_real.py
 
 asv: $(VENV)/dev
 	$(BIN)/asv machine --yes > /dev/null

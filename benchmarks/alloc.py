@@ -6,7 +6,7 @@ import functools
 import time
 from typing import TYPE_CHECKING
 
-from .common import boot, clock, skipping
+from .common import boot, clock, skipping, timed
 
 if TYPE_CHECKING:
     from clearfw import Machine
@@ -19,7 +19,7 @@ BULK = 1000
 @functools.cache
 def _machine() -> Machine:
     machine = boot("memory=256M", "")
-    machine.time_pairs(PAIRS)
+    timed(machine, "pairs", PAIRS)
     return machine
 
 
@@ -38,7 +38,7 @@ class Pair:
 
     def time_c(self, order: int) -> None:
         """The bars are 10 ns for order 0 and 35 ns for order 9."""
-        clock.add(self.machine.time_pairs(PAIRS, order), PAIRS)
+        clock.add(timed(self.machine, "pairs", PAIRS, order), PAIRS)
 
     def time_python(self, order: int) -> None:
         """The bar is 100 ns; the loop is counted with the rest."""

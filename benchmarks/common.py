@@ -93,6 +93,14 @@ def bare_machine(config: object) -> CoreMachine:
         return machine
 
 
+def timed(machine: CoreMachine, loop: str, *arguments: Any) -> Any:  # noqa: ANN401  nanoseconds, and more
+    """Return what a loop in C took: "dispatch" or "pairs"; until 0.1 they were methods of the machine."""
+    from clearfw import _core
+
+    function = getattr(_core, f"time_{loop}", None)
+    return function(machine, *arguments) if function else getattr(machine, f"time_{loop}")(*arguments)
+
+
 def boot(cmdline: str, stack: str | Iterable[object]) -> Machine:
     """Return a machine with all of its memory faulted in; call it within skipping()."""
     from clearfw import Machine

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import boot, clock, skipping
+from .common import boot, clock, skipping, timed
 
 if TYPE_CHECKING:
     from clearfw import Machine
@@ -27,7 +27,7 @@ def _native(passing: int) -> Machine:
         copies = [_copy(Path(directory), i) for i in range(passing)]
         stack = [NativeStrategy(copy.stem, copy, "") for copy in copies]
         machine = boot("memory=4M", [*stack, NativeStrategy("claims", STRATEGIES / "claims.c", "")])
-    machine.time_dispatch(CALLS)
+    timed(machine, "dispatch", CALLS)
     return machine
 
 
@@ -66,7 +66,7 @@ class Native:
 
     def time_ask(self, passing: int) -> None:  # noqa: ARG002
         """Report the time of one question to the stack: the bar is 2 ns for a chain of one."""
-        clock.add(self.machine.time_dispatch(CALLS), CALLS)
+        clock.add(timed(self.machine, "dispatch", CALLS), CALLS)
 
 
 class Further:
@@ -82,7 +82,9 @@ class Further:
 
     def track_ns(self) -> float:
         """Return the slope from 1 to 11 strategies: the bar is 2 ns."""
-        slopes = [self.long.time_dispatch(CALLS) - self.short.time_dispatch(CALLS) for _ in range(15)]
+        slopes = [
+            timed(self.long, "dispatch", CALLS) - timed(self.short, "dispatch", CALLS) for _ in range(15)
+        ]
         return statistics.median(slopes) / 10 / CALLS
 
 
@@ -99,4 +101,4 @@ class Pluggy:
 
     def time_ask(self) -> None:
         """Report the time of one question to the stack."""
-        clock.add(self.machine.time_dispatch(PLUGGY_CALLS), PLUGGY_CALLS)
+        clock.add(timed(self.machine, "dispatch", PLUGGY_CALLS), PLUGGY_CALLS)

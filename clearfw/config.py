@@ -16,7 +16,10 @@ Preempt: TypeAlias = Literal["lazy", "full", "voluntary", "none"]
 VmallocInit: TypeAlias = Literal["kernel", "always"]
 
 MIN_PAGES: Final = 64
+MAX_BLOCK_PAGES: Final = 1024  # 1 << MAX_PAGE_ORDER
+WINDOW_CHUNK: Final = 2 << 20  # csrc/mm/window.h
 MAX_PAGES: Final = 2**32 - 2  # a pfn has 32 bits, and the last one is NO_PFN (csrc/mm/buddy.h)
+_WINDOW_REAL: Final = 128 << 20  # with what a window keeps of the pages that it moved on from
 
 _UNITS: Final = {"T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "": 1}
 _SIZE: Final = re.compile(r"(0x[0-9a-f]{1,16}|0|[1-9][0-9]{0,19})([KMGT]?)", re.ASCII | re.IGNORECASE)
@@ -124,11 +127,18 @@ def _choice(
     return _parameter(key, default, read, write, check)
 
 
-def _flag(key: str, *, default: bool = False, write: Callable[[bool], str] = _format_bool) -> Any:
-    def check(_: "Config", attribute: _Attribute, value: object) -> None:
-        if type(value) is not bool:
-            _refuse(attribute, value, "give True or False")
+def _check_bool(_: "Config", attribute: _Attribute, value: object) -> None:
+    if type(value) is not bool:
+        _refuse(attribute, value, "give True or False")
 
+
+def _flag(
+    key: str,
+    *,
+    default: bool = False,
+    write: Callable[[bool], str] = _format_bool,
+    check: _Check = _check_bool,
+) -> Any:
     return _parameter(key, default, _parse_bool, write, check)
 
 
@@ -150,10 +160,24 @@ def _check_highmem(config: "Config", attribute: _Attribute, value: int) -> None:
         _refuse(attribute, value, f"no lowmem would remain of memory={format_size(config.memory)}, give less")
 
 
-def _check_alias(config: "Config", attribute: _Attribute, value: int) -> None:
-    _check_whole_pages(config, attribute, value)
-    if value and config.highmem:
-        _refuse(attribute, value, "HIGHMEM cannot be aliased, leave highmem= out")
+def _check_hole(config: "Config", attribute: _Attribute, value: int) -> None:
+    unit = MAX_BLOCK_PAGES * config.page_size
+    if type(value) is not int or value < 0 or value % unit:
+        _refuse(attribute, value, f"give bytes in multiples of the largest block, {format_size(unit)}")
+    if value // config.page_size + config.npages > MAX_PAGES:
+        _refuse(attribute, value, f"no pfn beyond {MAX_PAGES:#x} has room in 32 bits, give less")
+
+
+def _check_window(config: "Config", attribute: _Attribute, value: object) -> None:
+    _check_bool(config, attribute, value)
+    if not value:
+        return
+    if config.memory % WINDOW_CHUNK:
+        _refuse(attribute, value, f"memory= is no multiple of the {format_size(WINDOW_CHUNK)} that are moved")
+    asked = [what for what in ("highmem", "page_poison") if getattr(config, what)]
+    asked += ["kasan"] if config.kasan != "off" else []
+    if asked:
+        _refuse(attribute, value, f"it has no {' and no '.join(asked)}, leave {asked[0]}= out")
 
 
 def _check_primitive(_: "Config", attribute: _Attribute, value: object) -> None:
@@ -168,7 +192,7 @@ class Config:
     Attributes:
         page_size: bytes, 4, 16 or 64 KiB.
         memory: bytes in all, HIGHMEM included.
-        alias: above 0, only so many real bytes, mapped again and again over all of memory: for huge blocks.
+        hole: bytes of physical addresses below the first page, where no memory is.
         highmem: bytes of it that make up ZONE_HIGHMEM; above 0 means CONFIG_HIGHMEM=y.
         backing: the pages of the host that hold it.
         init_on_alloc, init_on_free, page_poison: as the kernel's parameters.
@@ -180,6 +204,7 @@ class Config:
         preempt: the preemption model, as the kernel's parameter: what preempt_model_preemptible() says.
         primitive: the instructions that clear; "kernel" is what Linux 7.3 takes on this CPU.
         vmalloc_init: "kernel" has the vmalloc init point fire when the kernel's does, "always" each time.
+        window: keep no more than 8 MiB of memory real, moved to where it is used (docs: memory).
         record_events: keep the order of events at the init points.
         seed: of the random KASAN tags.
 
@@ -187,7 +212,7 @@ class Config:
 
     page_size: int = _choice("page_size", 4096, (4096, 16384, 65536), parse_size, format_size)
     memory: int = _bytes("memory", 256 << 20, _check_memory)
-    alias: int = _bytes("alias", 0, _check_alias)
+    hole: int = _bytes("hole", 0, _check_hole)
     highmem: int = _bytes("highmem", 0, _check_highmem)
     backing: Backing = _choice("backing", "auto", get_args(Backing))
     init_on_alloc: bool = _flag("init_on_alloc")
@@ -201,6 +226,7 @@ class Config:
     preempt: Preempt = _choice("preempt", "lazy", get_args(Preempt))
     primitive: str = _parameter("primitive", "kernel", str, str, _check_primitive)
     vmalloc_init: VmallocInit = _choice("vmalloc_init", "kernel", get_args(VmallocInit))
+    window: bool = _flag("window", check=_check_window)
     record_events: bool = _flag("record_events")
     seed: int = _number("seed", 0, 0, 2**64 - 1)
 
@@ -222,6 +248,11 @@ class Config:
     def npages(self) -> int:
         """Pages in all, HIGHMEM included."""
         return self.memory // self.page_size
+
+    @property
+    def real_memory(self) -> int:
+        """Bytes of the host that memory takes at most."""
+        return min(self.memory, _WINDOW_REAL) if self.window else self.memory
 
     @property
     def page_shift(self) -> int:

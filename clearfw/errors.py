@@ -143,6 +143,10 @@ class VmallocError(ClearfwError, ValueError):
     """Not the start of a vmalloc area, or no room for one."""
 
 
+class WindowError(ClearfwError):
+    """A strategy came back to so much of a window that the window lost sight of what it cleared."""
+
+
 class BackingError(ClearfwError):
     """The backing asked for cannot be had, or cannot do this."""
 
@@ -275,6 +279,30 @@ class CommandError(ClearfwError):
     """The command to record cannot be started."""
 
 
+class KernelTreeError(ClearfwError):
+    """The path is no kernel tree that clearfw can build, or no place to build it."""
+
+
+class PatchError(ClearfwError, ValueError):
+    """A patch that cannot be read, or that does not apply to the tree."""
+
+
+@attrs.define
+class KernelBuildError(ClearfwError):
+    """The tree as `variant`, "before" or "after", does not build; `output` is all that make said."""
+
+    variant: str
+    output: str
+
+
+@attrs.define
+class KernelBootError(ClearfwError):
+    """The kernel `variant` was booted and did not do its job; `lines` are the last that it printed."""
+
+    variant: str
+    lines: tuple[str, ...]
+
+
 @attrs.define
 class SystemCallError(ClearfwError):
     """A system call failed with `errno`."""
@@ -308,6 +336,7 @@ class CoreErrno(enum.IntEnum):
     ESYS = enum.auto()
     EINCOHERENT = enum.auto()
     EARCH = enum.auto()
+    EWINDOW = enum.auto()
     EPREEMPT = enum.auto()
     EIRQS = enum.auto()
     EZERO_PAGES = enum.auto()
@@ -364,6 +393,13 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.EARCH: (
         UnsupportedError,
         "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
+    ),
+    CoreErrno.EWINDOW: (
+        WindowError,
+        (
+            "{stack!r} cleared memory in an order that a window cannot follow: what it holds is unknown, "
+            "use less memory"
+        ),
     ),
     CoreErrno.EPREEMPT: (
         PreemptionError,

@@ -79,7 +79,7 @@ class Machine(CoreMachine):
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
         """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
-        check_memory(config.alias or config.memory)
+        check_memory(config.real_memory)
         super().__init__(config)
         self.config = config
         self._new_manager()

@@ -36,7 +36,7 @@ _Loaded = TypeVar("_Loaded")
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
 _C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)", re.MULTILINE)
-_NAME = re.compile(r"[\w-]+")
+_NAME = re.compile(r"[\w:-]+")
 
 
 class Named(Protocol):

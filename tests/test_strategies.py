@@ -27,6 +27,7 @@ from clearfw.strategies import (
     implements_init_point,
     import_file,
     parse_stack,
+    told_apart,
 )
 from clearfw.toolchain.compiler import FLAGS, INCLUDE_DIR, defines, find_compiler
 
@@ -294,14 +295,36 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 
 def test_a_stack_asks_nobody_twice(tmp_path: Path) -> None:
-    """Neither by name nor through a file of that name."""
+    """Neither by its name nor by its file."""
     with pytest.raises(StrategyError, match="asks 'batched' twice"):
         parse_stack("batched+per_page+batched", KNOWN)
 
     path = tmp_path / "mine.c"
-    path.write_text("CLEARFW_STRATEGY(batched);\n")
-    with pytest.raises(StrategyError, match="asks 'batched' twice"):
-        parse_stack(f"batched+{path}", KNOWN)
+    path.write_text("CLEARFW_STRATEGY(mine);\n")
+    with pytest.raises(StrategyError, match="asks 'mine' twice"):
+        parse_stack(f"{path}+{path}", KNOWN)
+
+
+def test_a_file_is_told_apart_from_others_of_its_name(tmp_path: Path) -> None:
+    """By itself, behind a colon; what is installed keeps its name, and so does the only file of a name."""
+    mine, other, alone = (tmp_path / f"{stem}.c" for stem in ("mine", "other", "alone"))
+    for path, name in ((mine, "batched"), (other, "batched"), (alone, "alone")):
+        path.write_text(f"CLEARFW_STRATEGY({name});\n")
+
+    stack = parse_stack(f"batched+{mine}+{other}+{alone}", KNOWN)
+
+    assert [one.name for one in stack] == ["batched", f"batched:{mine}", f"batched:{other}", "alone"]
+    assert stack[0] is KNOWN["batched"]
+
+
+def test_strategies_of_several_stacks_are_told_apart(tmp_path: Path) -> None:
+    """One file is one strategy, wherever it stands."""
+    mine, other = tmp_path / "mine.c", tmp_path / "other.c"
+    for path in (mine, other):
+        path.write_text("CLEARFW_STRATEGY(same);\n")
+    stacks = told_apart([parse_stack(str(path), KNOWN) for path in (mine, other, mine)], KNOWN)
+
+    assert [one.name for (one,) in stacks] == [f"same:{mine}", f"same:{other}", f"same:{mine}"]
 
 
 @pytest.mark.parametrize("page_shift", [12, 14, 16])

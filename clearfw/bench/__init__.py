@@ -1,1 +1,1 @@
-"""B."""
+"""Benches: strategies measured against each other in rounds."""

@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from clearfw import primitives
+from clearfw._core import MAX_ORDER
 from clearfw.bench import claims, preflight, statistics
 from clearfw.bench.run import Result, Roofline, SceneRun, Skipped
 from clearfw.errors import ClearfwError, StrategyError, UnclaimedError
@@ -175,11 +176,11 @@ class _Session:
     def why_not(self, stack: tuple[Strategy, ...], shares: Mapping[int | None, float]) -> str:
         """Return why a stack has no row: what it claims instead, or that nothing clears the rest."""
         told = claims.told(stack, preflight.small(self.scene.config))
+        if not told:
+            return f"it claims nothing on this machine: no block of order 0 to {MAX_ORDER}, no list, no area"
         if any(shares.values()):
-            return (
-                f"it claims {told}, and no baseline is there to clear the rest of {self.plan.workload.name}"
-            )
-        return f"it claims {told}, and nothing of what {self.plan.workload.name} has cleared here"
+            return f"it claims {told}, and there is no baseline that clears the rest of {self.plan.workload.name}"
+        return f"it claims {told}, but nothing that {self.plan.workload.name} clears here"
 
     def apply(self, variant: Variant) -> None:
         """Have the machine ask VARIANT."""
@@ -292,7 +293,7 @@ class _Session:
             interpreted=variant is not None and variant.interpreted,
             peer=variant is None,
             dirty_offset=dirty,
-            claims=1.0 if variant is None else variant.claims.get(case, 1.0),
+            claims=variant.claims.get(case) if variant and variant.claims else 1.0,
         )
 
     def latency_by_order(self, label: str, primitive: str) -> dict[int, Latency]:

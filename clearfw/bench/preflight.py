@@ -53,6 +53,7 @@ def _exercise(plan: Plan, stack: tuple[Strategy, ...]) -> None:
         little = attrs.evolve(scene, config=small(scene.config))
         # What is passed on goes on to the end: of a strategy for large blocks those are to be tried, too.
         with Machine(little.config, witnessed(stack)) as machine:
+            machine.stack_name = "+".join(strategy.name for strategy in stack)
             bench = plan.workload.open(little, machine, plan.options)
             for case in bench.cases:
                 bench.run(case, 0)

@@ -49,7 +49,7 @@ class Result:
         of_roofline: the share of the roofline reached.
         latency: of single operations, where they were timed.
         latency_by_order: likewise, where a row is of several orders.
-        claims: the share of the pages that it cleared itself; the baseline cleared the others.
+        claims: the share of the pages that it cleared itself, or None where that was not counted.
         dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
 
     """
@@ -75,7 +75,7 @@ class Result:
     interpreted: bool
     peer: bool
     dirty_offset: int | None
-    claims: float = 1.0
+    claims: float | None = 1.0
 
 
 @attrs.frozen(kw_only=True)

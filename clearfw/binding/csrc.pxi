@@ -60,8 +60,9 @@ cdef extern from "mm/config.h" nogil:
         PREEMPT_LAZY
     struct clearfw_config:
         uint64_t memory
-        uint64_t alias
+        uint64_t hole
         uint64_t highmem
+        bint window
         uint32_t page_shift
         clearfw_backing backing
         clearfw_kasan kasan
@@ -126,6 +127,8 @@ cdef extern from "mm/types.h" nogil:
     struct c_machine "machine":
         clearfw_config config
         uint32_t page_shift
+        uint32_t first_pfn
+        uint32_t max_pfn
         uint32_t nr_pages
         memory memory
         page *mem_map
@@ -171,6 +174,15 @@ cdef extern from "mm/machine.h" nogil:
     void machine_reset_stats(c_machine *machine)
     uint64_t machine_nr_free(c_machine *machine)
     void *machine_page_bytes(const c_machine *machine, const page *page)
+
+cdef extern from "mm/contents.h" nogil:
+    struct byte_found:
+        uint32_t pfn
+        uint32_t offset
+        uint8_t byte
+    void machine_fill(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte)
+    bint machine_first_not(c_machine *machine, uint32_t pfn, size_t npages, uint8_t byte, byte_found *found)
+    int machine_lost_sight(c_machine *machine)
 
 cdef extern from "mm/page_alloc.h" nogil:
     int machine_alloc(c_machine *machine, unsigned int order, gfp_t gfp, page **page)

@@ -46,7 +46,8 @@ cdef class CoreMachine:
         c_memset(&c, 0, sizeof(c))
         c_memset(&error, 0, sizeof(error))
         c.memory = config.memory
-        c.alias = config.alias
+        c.hole = config.hole
+        c.window = config.window
         c.highmem = config.highmem
         c.page_shift = config.page_shift
         c.backing = <clearfw_backing><int>_BACKINGS.index(config.backing)
@@ -315,6 +316,16 @@ cdef class CoreMachine:
         return self.require().nr_pages
 
     @property
+    def first_pfn(self) -> int:
+        """The first page's number: above 0 with hole=."""
+        return self.require().first_pfn
+
+    @property
+    def max_pfn(self) -> int:
+        """One past the last page's number."""
+        return self.require().max_pfn
+
+    @property
     def nr_free(self) -> int:
         """Free pages, those on per-CPU lists included."""
         return machine_nr_free(self.require())
@@ -329,44 +340,40 @@ cdef class CoreMachine:
         """The static key as decided at boot: page_poison turns it off."""
         return self.require().init_on_free
 
-    def fill(self, unsigned char byte, uint32_t pfn=0, npages=None):
+    def fill(self, unsigned char byte, pfn=None, npages=None):
         """Set every byte of NPAGES pages (all, if not given) from PFN on, whoever has them."""
         cdef c_machine *machine = self.require()
-        cdef size_t count = self._page_range(pfn, npages)
-        cdef size_t done = 0
-        cdef size_t n
-        # Lowmem and HIGHMEM are not adjacent in the core's view.
-        while done < count:
-            n = self._same_zone(pfn + done, count - done)
-            c_memset(machine_page_bytes(machine, machine.mem_map + pfn + done), byte, n << machine.page_shift)
-            done += n
+        cdef uint32_t first
+        cdef size_t count
+        first, count = self._page_range(pfn, npages)
+        with nogil:
+            machine_fill(machine, first, count, byte)
 
-    def first_not(self, unsigned char byte, uint32_t pfn=0, npages=None):
-        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None."""
+    def first_not(self, unsigned char byte, pfn=None, npages=None):
+        """Return (pfn, offset, byte) of the first byte that is not BYTE in NPAGES pages from PFN on, or None.
+
+        Raises WindowError where a window lost sight of them.
+        """
         cdef c_machine *machine = self.require()
-        cdef size_t count = self._page_range(pfn, npages)
-        cdef size_t done = 0
-        cdef size_t n
-        cdef size_t where = 0
-        cdef unsigned char *bytes
-        while done < count:
-            n = self._same_zone(pfn + done, count - done)
-            bytes = <unsigned char *>machine_page_bytes(machine, machine.mem_map + pfn + done)
-            if not primitive_is_filled(bytes, n << machine.page_shift, byte, &where):
-                return (pfn + done + (where >> machine.page_shift), where & ((1 << machine.page_shift) - 1), bytes[where])
-            done += n
-        return None
+        cdef byte_found found
+        cdef uint32_t first
+        cdef size_t count
+        cdef bint differs
+        first, count = self._page_range(pfn, npages)
+        with nogil:
+            differs = machine_first_not(machine, first, count, byte, &found)
+        self.check(machine_lost_sight(machine))
+        return (found.pfn, found.offset, found.byte) if differs else None
 
-    cdef size_t _page_range(self, uint32_t pfn, npages) except? 0:
+    cdef tuple _page_range(self, pfn, npages):
         cdef c_machine *machine = self.require()
-        cdef size_t count = machine.nr_pages - pfn if npages is None else npages
-        if pfn > machine.nr_pages or count > machine.nr_pages - pfn:
-            raise IndexError(f"pfn {pfn:#x} and {count} pages from there, of {machine.nr_pages}")
-        return count
-
-    cdef size_t _same_zone(self, uint32_t pfn, size_t count):
-        cdef size_t lowmem = self.c.memory.lowmem >> self.c.page_shift
-        return lowmem - pfn if pfn < lowmem and count > lowmem - pfn else count
+        first = machine.first_pfn if pfn is None else pfn
+        count = machine.max_pfn - first if npages is None else npages
+        if not machine.first_pfn <= first <= machine.max_pfn or not 0 <= count <= machine.max_pfn - first:
+            raise IndexError(
+                f"pfn {first:#x} and {count} pages from there, of {machine.first_pfn:#x} to {machine.max_pfn:#x}"
+            )
+        return first, count
 
     def drain(self):
         """Give all per-CPU lists back to the buddy."""
@@ -450,9 +457,9 @@ cdef class CoreMachine:
             PyMem_Free(pages)
 
     def struct_pages(self) -> bytes:
-        """Return a copy of mem_map, the array of every struct page."""
+        """Return a copy of mem_map, the array of every struct page, from first_pfn on."""
         cdef c_machine *machine = self.require()
-        return (<char *>machine.mem_map)[:machine.nr_pages * sizeof(page)]
+        return (<char *>(machine.mem_map + machine.first_pfn))[:machine.nr_pages * sizeof(page)]
 
     def litmus(self, str point, uint32_t pfn, uint64_t budget_ns, str unfenced=None):
         """Clear page PFN again and again at POINT, and read it in another thread: (rounds, offset seen stale or None).
@@ -469,40 +476,3 @@ cdef class CoreMachine:
             status = litmus_run(machine, where, machine.mem_map + pfn, primitive, budget_ns, &result)
         self.check(status)
         return result.rounds, None if result.offset == <uint64_t>-1 else result.offset
-
-    # What benchmarks time, whole loops in C
-
-    def time_dispatch(self, uint64_t rounds) -> int:
-        """Return the nanoseconds of asking the alloc init point ROUNDS times for the same page."""
-        cdef c_machine *machine = self.require()
-        cdef uint64_t ns = 0
-        cdef int status
-        with nogil:
-            status = dispatch_time(machine, rounds, &ns)
-        self.check(status)
-        return ns
-
-    def time_pairs(self, uint64_t rounds, unsigned int order=0, gfp=GFP_KERNEL) -> int:
-        """Return the nanoseconds of ROUNDS allocations, each freed at once."""
-        cdef c_machine *machine = self.require()
-        cdef gfp_t flags = _gfp(gfp)
-        cdef uint64_t ns = 0
-        cdef int status
-        with nogil:
-            status = pairs_time(machine, order, flags, rounds, &ns)
-        self.check(status)
-        return ns
-
-    def time_churn(self, const uint32_t[::1] ops not None, size_t nslots, gfp=GFP_KERNEL, *, bint by_order=False):
-        """Run a churn of OPS (csrc/bench/churn.c): (nanoseconds, {order: (nanoseconds, operations)})."""
-        cdef c_machine *machine = self.require()
-        cdef gfp_t flags = _gfp(gfp)
-        cdef churn_times times
-        cdef size_t nops = ops.shape[0]
-        cdef const uint32_t *first = &ops[0] if nops else NULL
-        cdef int status
-        with nogil:
-            status = churn_run(machine, first, nops, nslots, flags, by_order, &times)
-        self.check(status)
-        orders = {i: (times.order_ns[i], times.order_ops[i]) for i in range(11) if times.order_ops[i]}
-        return times.total_ns, orders

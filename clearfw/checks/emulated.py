@@ -82,13 +82,13 @@ class EmulatedMachine:
 
     def __init__(self, config: Config, strategy: NativeStrategy, architecture: Architecture) -> None:
         """Boot it; raises what compiling STRATEGY and booting raise, MissingToolError and RunnerError."""
-        check_memory(config.alias or config.memory)
+        check_memory(config.real_memory)
         self.config = config
         compiled = compiler.compile_c(strategy.read, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
         self._server = Server(command, compiled, strategy.name)
         try:
-            self.nr_pages = int(self.ask("boot", *words(config))[0])
+            self.first_pfn, self.max_pfn, self.nr_pages = map(int, self.ask("boot", *words(config)))
         except BaseException:
             self.close()
             raise
@@ -155,13 +155,19 @@ class EmulatedMachine:
         address, *pfns = map(int, self.ask("vmalloc", nbytes, _bits(gfp), int(huge)))
         return VmallocArea(self, address, pfns)
 
-    def fill(self, byte: int, pfn: int = 0, npages: int | None = None) -> None:
+    def fill(self, byte: int, pfn: int | None = None, npages: int | None = None) -> None:
         """Set every byte of NPAGES pages (all, if not given) from PFN on."""
-        self.ask("fill", byte, pfn, self.nr_pages - pfn if npages is None else npages)
+        self.ask("fill", byte, *self._page_range(pfn, npages))
 
-    def first_not(self, byte: int, pfn: int = 0, npages: int | None = None) -> tuple[int, int, int] | None:
+    def _page_range(self, pfn: int | None, npages: int | None) -> tuple[int, int]:
+        first = self.first_pfn if pfn is None else pfn
+        return first, self.max_pfn - first if npages is None else npages
+
+    def first_not(
+        self, byte: int, pfn: int | None = None, npages: int | None = None
+    ) -> tuple[int, int, int] | None:
         """Return (pfn, offset, byte) of the first byte of NPAGES pages that is not BYTE, or None."""
-        found = self.ask("first_not", byte, pfn, self.nr_pages - pfn if npages is None else npages)
+        found = self.ask("first_not", byte, *self._page_range(pfn, npages))
         if not found:
             return None
         where, offset, value = map(int, found)
@@ -214,7 +220,8 @@ def words(config: Config) -> list[object]:
     """Return CONFIG in the order of csrc/check/server/server.c:take_config."""
     return [
         config.memory,
-        config.alias,
+        config.hole,
+        int(config.window),
         config.highmem,
         config.page_shift,
         get_args(Backing).index(config.backing),

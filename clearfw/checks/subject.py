@@ -110,6 +110,11 @@ class Subject:
         self.config = ""
         self.where: dict[str, Any] = {}
 
+    @property
+    def architecture(self) -> Architecture | None:
+        """Where it is asked; None is this computer."""
+        return self._architecture
+
     def points(self) -> frozenset[str]:
         """Return the init points it serves."""
         return served(self.strategy, self._architecture)

@@ -19,6 +19,7 @@ from clearfw.cli.options import (
     plugin_options,
     size,
 )
+from clearfw.cli.taking import take, tree_options
 from clearfw.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         "clearfw bench",
         "clearfw bench mine.c batched --memory 256M --rounds 6",
         "clearfw bench --watch mine.c --memory 256M --rounds 6",
+        "clearfw bench v3.patch --tree ~/linux --memory 256M --rounds 6",
         "clearfw bench --workload orders --touch all --json run.json",
     )
 )
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 @click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput into a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @measuring_options
+@tree_options
 @plugin_options
 @json_option
 def bench(
@@ -84,6 +87,9 @@ def bench(
     peers: bool,
     plot: Path | None,
     watch: bool,
+    tree: Path | None,
+    function: str | None,
+    reverse: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -101,7 +107,7 @@ def bench(
     from clearfw.results import bench as results
     from clearfw.workloads import protocol
 
-    registry = load_registry(plugin, plugins_dir)
+    registry, strategy = take(load_registry(plugin, plugins_dir), strategy, tree, function, reverse=reverse)
     tell_failed(registry)
     chosen = _workload(registry, workload)
     how = protocol.Options(init_on_free=init == "free", **options)

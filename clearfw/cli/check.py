@@ -16,6 +16,7 @@ from clearfw.cli.options import (
     plugin_options,
     write_json,
 )
+from clearfw.cli.taking import take, tree_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         "clearfw check mine.c",
         "clearfw check batched --only zero_on_alloc --only kasan_generic_quiet",
         "clearfw check mine.c --arch arm,s390x",
+        "clearfw check v3.patch --tree ~/linux",
     )
 )
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     shell_complete=names.architectures,
     help="Run on arm, arm64, s390x or x86_64 under qemu; separate several by commas.",
 )
+@tree_options
 @plugin_options
 @json_option
 def check(
@@ -64,6 +67,9 @@ def check(
     only: tuple[str, ...],
     timeout: float,
     arch: str,
+    tree: Path | None,
+    function: str | None,
+    reverse: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -78,7 +84,7 @@ def check(
     from clearfw.results import check as results
     from clearfw.strategies import from_name, told_apart
 
-    registry = load_registry(plugin, plugins_dir)
+    registry, strategy = take(load_registry(plugin, plugins_dir), strategy, tree, function, reverse=reverse)
     asked = conformance.known(only)
     given = strategy or tuple(registry.strategies)
     named = [(from_name(text, registry.strategies),) for text in given]

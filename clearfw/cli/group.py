@@ -16,6 +16,7 @@ from clearfw.cli.diff import diff
 from clearfw.cli.export import export
 from clearfw.cli.import_ import import_
 from clearfw.cli.info import info
+from clearfw.cli.kernel import kernel
 from clearfw.cli.new import new
 from clearfw.cli.options import INTERRUPTED
 from clearfw.cli.plugins import plugins
@@ -23,7 +24,7 @@ from clearfw.cli.record import record
 from clearfw.cli.replay import replay
 from clearfw.cli.report import report
 from clearfw.cli.size import size
-from clearfw.errors import ClearfwError
+from clearfw.errors import ClearfwError, KernelBootError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ for _command in (
     export,
     import_,
     info,
+    kernel,
     new,
     plugins,
     record,
@@ -70,6 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted before anything was measured", INTERRUPTED)
+    except KernelBootError as error:
+        return _fail(str(error), 1)
     except (ClearfwError, OSError) as error:
         return _fail(str(error), 2)
     return status if isinstance(status, int) else 0

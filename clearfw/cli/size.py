@@ -18,6 +18,7 @@ from clearfw.cli.options import (
     plugin_options,
     write_json,
 )
+from clearfw.cli.taking import take, tree_options
 from clearfw.errors import CompileError, MissingToolError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         "clearfw size mine.c",
         "clearfw size mine.c batched --config highmem,kasan=generic --arch arm",
         "clearfw size mine.c --against per_page --disasm --arch s390x",
+        "clearfw size v3.patch --tree ~/linux --arch x86_64,arm",
     )
 )
 @click.argument("strategy", nargs=-1, metavar="[STRATEGY|FILE.c]...", shell_complete=names.strategies)
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     help="Strategy to compare with.  [default: the baseline of the same init points]",
 )
 @click.option("--disasm", is_flag=True, help="Also show the instructions.")
+@tree_options
 @plugin_options
 @json_option
 def size(
@@ -80,6 +83,9 @@ def size(
     config: str,
     against: str | None,
     disasm: bool,
+    tree: Path | None,
+    function: str | None,
+    reverse: bool,
     plugin: tuple[str, ...],
     plugins_dir: Path | None,
     json_path: str | None,
@@ -95,7 +101,8 @@ def size(
     from clearfw.strategies import parse_stack, told_apart
     from clearfw.toolchain import architectures
 
-    registry = load_registry(plugin, plugins_dir)
+    registry, strategy = take(load_registry(plugin, plugins_dir), strategy, tree, function, reverse=reverse)
+    against, strategy = _against_before(against, strategy)
     asked = architectures.find(arch.split(","))
     compiled_for = code_size.parse_config(config)
     parsed = [parse_stack(text, registry.strategies) for text in strategy or code_size.all_in_c(registry)]
@@ -120,6 +127,14 @@ def size(
     if interrupted:
         return INTERRUPTED
     return 1 if found.failed else 0
+
+
+def _against_before(against: str | None, named: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Return what a function after a patch is compared with, itself before it, and NAMED without that."""
+    before = [name for name in named if name.endswith(":before")]
+    if against is not None or len(before) != 1:
+        return against, named
+    return before[0], tuple(name for name in named if name != before[0])
 
 
 @attrs.frozen

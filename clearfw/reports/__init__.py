@@ -1,1 +1,1 @@
-"""R."""
+"""Reports: results as tables, plots and pages."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
 
     from clearfw.results.bench import SavedRoofline, SavedRow
+    from clearfw.results.saved_kernel import SavedOrder, SavedRatio
     from clearfw.traces.info import TraceInfo
 
 SUFFIXES = (".png", ".svg")
@@ -309,6 +310,44 @@ def _curves_in_words(rows: Sequence[SavedRow], roofs: Sequence[float]) -> str:
     roof = f"; roofline {max(roofs):.1f}" if roofs else ""
     orders = _orders(rows)
     return f"Line chart, GB/s over orders {orders[0]} to {orders[-1]}: {', '.join(said)}{roof}."
+
+
+def ratios(rows: Sequence[SavedOrder]) -> Picture:
+    """Return the kernel's ratio at each order with its interval, and that of the model beside it."""
+    from matplotlib.figure import Figure
+
+    orders = [row.order for row in rows]
+    series = {"kernel": [row.ratio for row in rows], "model": [row.model_ratio for row in rows]}
+    shown = {name: found for name, found in series.items() if any(found)}
+    with _style():
+        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        axes = _over_orders(figure, orders, "")
+        axes.axhline(1, **_ROOFLINE)
+        for place, (name, found) in enumerate(shown.items()):
+            _ratio_line(axes, name, found, place)
+        axes.set(ylabel="time before / time after")
+        _below(figure, list(shown))
+    said = ", ".join(f"order {row.order} {row.ratio.ratio:.2f}" for row in rows if row.ratio)
+    return Picture(figure, f"Line chart, time before over time after by order; the kernel: {said}.")
+
+
+def _ratio_line(axes: Axes, name: str, found: Sequence[SavedRatio | None], place: int) -> None:
+    points = [(x, one) for x, one in enumerate(found) if one]
+    spread = [
+        [max(0.0, one.ratio - one.ci95[0]) for _, one in points],
+        [max(0.0, one.ci95[1] - one.ratio) for _, one in points],
+    ]
+    axes.errorbar(
+        [x + 0.12 * place for x, _ in points],
+        [one.ratio for _, one in points],
+        yerr=spread,
+        label=name,
+        color=_SERIES[place],
+        marker=_MARKERS[place],
+        markersize=4.5,
+        linewidth=1.6,
+        capsize=2,
+    )
 
 
 def latencies(rows: Sequence[SavedRow]) -> Picture:

@@ -145,7 +145,7 @@ class SavedRow:
     interpreted: bool
     peer: bool
     dirty_offset: int | None
-    claims: float = 1.0
+    claims: float | None = 1.0
 
     @property
     def gbps(self) -> float:

@@ -287,6 +287,35 @@ def _info_judge(old: Figure, new: Figure) -> str:
     return SAME if old == new else CHANGED
 
 
+def _kernel_rows(document: Document) -> Iterator[tuple[Key, Figure]]:
+    """Yield the ratio of each order; without patches there is none."""
+    for result in document["results"]:
+        key = (("order", str(result["order"])),)
+        ratio = result["ratio"]
+        if document["dirty"]:
+            yield key, Figure(DIRTY)
+        elif ratio is not None:
+            yield key, Figure(float(ratio["ratio"]), (float(ratio["ci95"][0]), float(ratio["ci95"][1])))
+
+
+def _kernel_alike(document: Document) -> Document:
+    return _only(document["config"], ("boot", "hot")) | {"kernels": len(document["kernels"])}
+
+
+def _kernel_told(document: Document) -> Document:
+    kernels = {
+        f"kernel {one['kernel']}": f"{one['version']}, {one['primitive']}, build {one['build']}"
+        for one in document["kernels"]
+    }
+    asked = _only(document["config"], ("rounds", "working_set", "seed"))
+    return kernels | asked | _only(document["environment"], _ENVIRONMENT)
+
+
+def _kernel_check_rows(document: Document) -> Iterator[tuple[Key, Figure]]:
+    for result in document["results"]:
+        yield (("kernel", result["kernel"]), ("question", result["name"])), Figure(str(result["status"]))
+
+
 def _nothing(_: Document) -> Document:
     return {}
 
@@ -302,6 +331,14 @@ _SCHEMAS = {
     "clearfw.bench/1": _MEASURED,
     "clearfw.replay/1": _MEASURED,
     "clearfw.check/1": _Schema("answer", _check_rows, _check_judge, _nothing, _nothing),
+    "clearfw.kernel/1": _Schema(
+        "ratio of time before over after, above 1 is faster",
+        _kernel_rows,
+        _measured_judge,
+        _kernel_alike,
+        _kernel_told,
+    ),
+    "clearfw.kernel-check/1": _Schema("answer", _kernel_check_rows, _check_judge, _nothing, _nothing),
     "clearfw.info/1": _Schema(
         "count",
         _info_rows,

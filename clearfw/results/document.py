@@ -13,6 +13,7 @@ from clearfw.results.bench import SavedBench
 from clearfw.results.check import SavedChecks
 from clearfw.results.info import SavedInfo
 from clearfw.results.replay import SavedReplay
+from clearfw.results.saved_kernel import SavedKernelBench, SavedKernelChecks
 from clearfw.results.size import SavedSizes
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ MODELS: Mapping[str, type[Any]] = {
     "clearfw.bench/1": SavedBench,
     "clearfw.check/1": SavedChecks,
     "clearfw.info/1": SavedInfo,
+    "clearfw.kernel/1": SavedKernelBench,
+    "clearfw.kernel-check/1": SavedKernelChecks,
     "clearfw.replay/1": SavedReplay,
     "clearfw.size/1": SavedSizes,
 }

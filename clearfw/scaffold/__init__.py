@@ -1,1 +1,1 @@
-"""S."""
+"""The scaffold: a new plugin package, from templates."""

@@ -1,1 +1,1 @@
-"""Code size."""
+"""Code size: what a strategy costs in bytes, on every architecture."""

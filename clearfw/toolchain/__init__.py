@@ -1,1 +1,1 @@
-"""Compilers, what they are given, and the architectures that are compiled for."""
+"""The toolchain: compilers, and the architectures that clearfw compiles for."""

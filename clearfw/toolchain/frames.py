@@ -66,4 +66,6 @@ def _read(told: str) -> Iterator[Frame]:
     for line in told.splitlines():
         if one := _TOLD.match(line):
             # "dynamic,bounded" is an alignment of the stack: its size is in the number.
-            yield Frame(one["function"], int(one["line"]), int(one["nbytes"]), one["kind"] == "dynamic")
+            # Of a part that the compiler split off, init_pages.part.0, somebody wrote the first word.
+            function = one["function"].partition(".")[0]
+            yield Frame(function, int(one["line"]), int(one["nbytes"]), one["kind"] == "dynamic")

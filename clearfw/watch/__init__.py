@@ -1,1 +1,1 @@
-"""W."""
+"""Watching: a strategy checked and timed on every save."""

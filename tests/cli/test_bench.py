@@ -30,7 +30,7 @@ def test_without_arguments_everything_installed_is_timed(command: Command) -> No
     ):
         assert re.search(rf"^{row}", done.out, re.MULTILINE)
     assert re.search(r"^\(roofline\)", done.out, re.MULTILINE)
-    assert "highmem_fallback left out: it claims nothing at the alloc init point" in done.out
+    assert "highmem_fallback left out: it claims nothing on this machine" in done.out
     assert re.search(r"^shape +stosb +best", done.out, re.MULTILINE)
     assert "2.68x as published" in done.out
 
@@ -212,13 +212,106 @@ def test_a_strategy_that_leaves_memory_dirty_is_found_wanting(command: Command, 
     assert re.search(r"^mine +stosb +dirty +0 +0$", done.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["highmem_fallback", "vmalloc_runs"])
-def test_a_named_strategy_that_passes_on_is_found_wanting(command: Command, name: str) -> None:
-    """It was asked for, and could not; where nobody named it, it is only left out."""
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("highmem_fallback", "nothing on this machine: no block of order 0 to 10, no list, no area"),
+        ("vmalloc_runs", "vmalloc areas, and nothing of what hugetlb has cleared here"),
+    ],
+)
+def test_a_named_strategy_that_passes_on_has_failed(command: Command, name: str, claims: str) -> None:
+    """It was asked for, and could not: what it claims is said. Where nobody named it, it is left out."""
     done = command(*SMALL, name)
 
     assert done.status == 1
-    assert f"{name} left out: it claims nothing at the alloc init point here (zone NORMAL)" in done.out
+    assert f"{name} left out: it claims {claims}" in " ".join(done.out.split())
+
+
+HUGE_ONLY = "if (n < {least}) return false; clear_pages(page_address(page), n); return true;"
+
+
+def claiming(path: Path, least: int) -> Path:
+    """Write a strategy that claims blocks of LEAST pages and more to PATH."""
+    body = f"static bool f(struct page *page, int n) {{ {HUGE_ONLY.format(least=least)} }}"
+    brings = ".init_on_alloc = f, .init_on_free = f"
+    path.write_text(f"#include <linux/mm.h>\n{body}\nCLEARFW_STRATEGY(mine, {brings});\n")
+    return path
+
+
+def test_a_strategy_for_some_orders_has_rows_there(command: Command, tmp_path: Path) -> None:
+    """And nowhere else: what it passes on is the baseline's. That is said, and no failure."""
+    mine = claiming(tmp_path / "mine.c", 512)
+    done = command(*SMALL, "--workload", "orders", mine, "--json", "-")
+
+    rows = [one for one in done.json["results"] if one["strategy"] == "mine"]
+    assert done.status == 0
+    assert [(one["order"], one["claims"]) for one in rows] == [(9, 1.0), (10, 1.0)]
+    assert "mine claims nothing at order 0 to 8: it has no row there" in done.err
+
+
+def test_a_strategy_for_some_of_a_mix_is_measured_with_the_baseline_below(
+    command: Command, tmp_path: Path
+) -> None:
+    """Under the names of both, and with the share of all pages that it claims."""
+    mine = claiming(tmp_path / "mine.c", 8)
+    done = command(*SMALL, "--workload", "churn", "--memory", "32M", mine, "--json", "-")
+
+    rows = [one for one in done.json["results"] if one["strategy"] == "mine+per_page"]
+    assert done.status == 0
+    assert {one["order"] for one in rows if one["claims"] is not None} == {None}
+    assert all(0 < one["claims"] < 1 for one in rows if one["order"] is None)
+    assert re.search(r"mine\+per_page claims \d+% of the pages", done.err)
+
+
+def test_lists_are_a_workload_of_their_own(command: Command, tmp_path: Path) -> None:
+    """For strategies that bring init_bulk: they claim nothing else, and it is said what they do claim."""
+    path = tmp_path / "mine.c"
+    path.write_text(
+        "#include <linux/mm.h>\n"
+        "static bool pass(struct page *page, int n) { return false; }\n"
+        "static bool bulk(struct page **pages, int nr)\n"
+        "{ for (int i = 0; i < nr; i++) clear_highpage(pages[i]); return true; }\n"
+        "CLEARFW_STRATEGY(mine, .init_on_alloc = pass, .init_on_free = pass, .init_bulk = bulk);\n"
+    )
+
+    assert "it claims lists of single pages, and nothing of what hugetlb" in command(*SMALL, path).out
+    done = command(*SMALL, "--workload", "lists", path)
+    assert done.status == 0
+    assert re.search(r"^mine +stosb +\d", done.out, re.MULTILINE)
+
+
+def test_two_files_of_one_name_are_two_rows(command: Command, tmp_path: Path) -> None:
+    """Told apart by their files; one file is one row, however often it is named."""
+    first, second = claiming(tmp_path / "mine.c", 1), claiming(tmp_path / "mine2.c", 2)
+    done = command(*SMALL, first, second, first, "--json", "-")
+
+    named = [one["strategy"] for one in done.json["results"] if one["primitive"] == "stosb"]
+    assert sorted(named) == sorted(["per_page", f"mine:{first}", f"mine:{second}"])
+    assert set(done.json["environment"]["sources"]) >= {f"mine:{first}", f"mine:{second}"}
+
+
+SKIPS = """
+\tfor (int i = 0; i < n; i++)
+\t\tif (memchr_inv(page_address(page + i), 0, PAGE_SIZE))
+\t\t\tclear_page(page_address(page + i));
+"""
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(0, 0, 0), (25, 100, 160), (100, 512, 512)])
+def test_so_much_is_dirty_before_the_clear(
+    command: Command, tmp_path: Path, percent: int, least: int, most: int
+) -> None:
+    """A strategy that skips what is zero clears about as many pages of a block, and leaves it zero."""
+    path = tmp_path / "mine.c"
+    path.write_text(in_c(SKIPS))
+    done = command(*SMALL, path, "--dirty", str(percent), "--json", "-")
+
+    row = next(one for one in done.json["results"] if one["strategy"] == "mine")
+    blocks = row["bytes"] // (2 << 20)
+    assert least * blocks <= row["counters"]["clear_calls"] <= most * blocks
+    assert row["dirty_offset"] is None
+    assert done.json["config"]["dirty"] == percent
+    assert (f"dirty={percent}%" in done.err) == (percent < 100)
 
 
 def test_a_broken_installed_strategy_stops_nobody(command: Command, tmp_path: Path) -> None:

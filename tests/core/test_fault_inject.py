@@ -263,10 +263,10 @@ def fragments(machine: Machine) -> None:
 def churns(machine: Machine) -> None:
     """The loops that benchmarks time."""
     ops, slots = churn_ops(machine.nr_pages // 4, 500, 1)
-    machine.time_pairs(3, 1, "GFP_KERNEL|__GFP_ZERO")
-    machine.time_churn(ops, slots, "GFP_HIGHUSER|__GFP_ZERO")
-    machine.time_churn(ops[:100], slots, "GFP_HIGHUSER|__GFP_ZERO", by_order=True)
-    machine.time_dispatch(1)
+    _core.time_pairs(machine, 3, 1, "GFP_KERNEL|__GFP_ZERO")
+    _core.time_churn(machine, ops, slots, "GFP_HIGHUSER|__GFP_ZERO")
+    _core.time_churn(machine, ops[:100], slots, "GFP_HIGHUSER|__GFP_ZERO", by_order=True)
+    _core.time_dispatch(machine, 1)
 
 
 def drains(machine: Machine) -> None:
@@ -338,7 +338,8 @@ BOOTS = [
     "memory=16M backing=base kasan=sw_tags highmem=8M",
     "memory=16M backing=base kasan=hw_tags record_events=1",
     "memory=16M backing=base page_size=64K highmem=8M kmap=strict",
-    "memory=16M alias=8M backing=base",
+    "memory=16M window=1 backing=base",
+    "memory=16M hole=4G backing=base",
 ]
 # Advice, and for backing=auto everything about hugetlb, has another way.
 TOLERATED = {"base": 1, "thp": 1, "auto": 4}
@@ -448,7 +449,7 @@ def test_a_churn_that_fails_gives_back_what_it_had() -> None:
     """The blocks it had allocated are nobody else's to free."""
     ops = np.array([slot << 8 for slot in range(100)], dtype=np.uint32)
     with Machine.boot("memory=16M") as machine:
-        machine.time_churn(ops, 100)
+        _core.time_churn(machine, ops, 100)
         assert machine.nr_free == machine.nr_pages
 
 

@@ -48,6 +48,38 @@ static int alloc_with(struct machine *machine, void (*init)(struct page *page, i
 	return status;
 }
 
+/* Incoherent clears through 17 kmap slots, and then the fence, which excuses no other mistake. */
+static void map_too_many(struct page *page, int numpages)
+{
+	void *kaddr[KM_MAX_IDX + 1];
+
+	(void)numpages;
+	for (int i = 0; i <= KM_MAX_IDX; i++) {
+		kaddr[i] = kmap_local_page(page + i);
+		if (i < KM_MAX_IDX)
+			clear_pages_incoherent(kaddr[i], 1);
+	}
+	for (int i = KM_MAX_IDX; i--;)
+		kunmap_local(kaddr[i]);
+	clear_page_make_coherent();
+}
+
+static void a_fence_erases_no_other_mistake(void)
+{
+	static const struct clearfw_strategy strategy = { .name = "mine", .kernel_init_pages = map_too_many };
+	struct clearfw_config config = small_config;
+	struct machine *machine;
+	struct page *page;
+
+	config.highmem = 4 << 20;
+	config.kmap = KMAP_STRICT;
+	config.init_on_alloc = true;
+	machine = boot_one(&config, &strategy);
+	machine_set_primitive(machine, &fenced);
+	CHECK_REFUSED(machine, machine_alloc(machine, 5, GFP_HIGHUSER, &page), CLEARFW_EKMAP_FULL);
+	shut_down(machine);
+}
+
 int main(void)
 {
 	struct machine *machine = boot_one(&small_config, &claims_all);
@@ -60,5 +92,6 @@ int main(void)
 	CHECK(alloc_with(machine, make_coherent) == 0 && fences == 1);
 	CHECK(alloc_with(machine, clear_each) == 0 && fences == 1 + 8);
 	shut_down(machine);
+	a_fence_erases_no_other_mistake();
 	return 0;
 }

@@ -267,6 +267,15 @@ def test_the_errors_page_has_every_error_with_its_attributes() -> None:
     }
 
 
+def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its name, that of its group before it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
+
+
 def test_the_command_line_page_has_every_command_with_its_options() -> None:
     """command-line.md and the commands agree."""
     documented = {
@@ -277,7 +286,7 @@ def test_the_command_line_page_has_every_command_with_its_options() -> None:
 
     assert documented == {
         name: {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
-        for name, command in cli.commands.items()
+        for name, command in commands(cli)
     }
 
 

@@ -285,7 +285,7 @@ def test_memory_and_seed_are_supported_by_all() -> None:
 
 def test_the_shipped_workloads_come_with_a_plugin() -> None:
     """The core names none of them; hugetlb is the first."""
-    assert list(registry.default().workloads) == ["hugetlb", "orders", "churn", "vmalloc"]
+    assert list(registry.default().workloads) == ["hugetlb", "orders", "lists", "churn", "vmalloc"]
 
 
 def test_a_strategy_in_python_runs_a_workload(opened: Opened, tmp_path: Path) -> None:

@@ -1,5 +1,15 @@
 """The questions, one file a subject. Importing them registers their checks."""
 
-from clearfw.checks.questions import arguments, contents, context, highmem, kasan, neighbours, stack, vmalloc
+from clearfw.checks.questions import (
+    arguments,
+    contents,
+    context,
+    frames,
+    highmem,
+    kasan,
+    neighbours,
+    stack,
+    vmalloc,
+)
 
-__all__ = ["arguments", "contents", "context", "highmem", "kasan", "neighbours", "stack", "vmalloc"]
+__all__ = ["arguments", "contents", "context", "frames", "highmem", "kasan", "neighbours", "stack", "vmalloc"]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from clearfw.checks.check import check
 from clearfw.checks.emulated import STRUCT_PAGE
 from clearfw.checks.questions import machines
-from clearfw.checks.questions.contents import look
-from clearfw.checks.questions.neighbours import look_around
+from clearfw.checks.questions.contents import look, look_around
 from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def any_count(subject: Subject) -> None:
 def _run(subject: Subject, machine: Machine, point: str, npages: int) -> None:
     subject.at(point=point, npages=npages)
     # In the middle of the upper zone, whichever that is.
-    pfn = machine.nr_pages - 1024
+    pfn = machine.max_pfn - 1024
     machine.fill(GARBAGE)
     machine.init_pages(point, pfn, npages)
     look(subject, machine, pfn, npages)
@@ -53,16 +52,16 @@ def arguments_untouched(subject: Subject) -> None:
             for point in sorted(subject.points() & {"alloc", "free"}):
                 subject.at(point=point, npages=8)
                 before = machine.struct_pages()
-                machine.init_pages(point, machine.nr_pages - 1024, 8)
-                _compare(subject, before, machine.struct_pages())
+                machine.init_pages(point, machine.max_pfn - 1024, 8)
+                _compare(subject, machine, before)
                 _list(subject, machine, point)
 
 
 def _list(subject: Subject, machine: Machine, point: str) -> None:
-    pfns = list(range(machine.nr_pages - 16, machine.nr_pages, 2))
+    pfns = list(range(machine.max_pfn - 16, machine.max_pfn, 2))
     before = machine.struct_pages()
     after = machine.init_bulk(point, pfns)
-    _compare(subject, before, machine.struct_pages())
+    _compare(subject, machine, before)
     # What was passed on changes places; nothing comes or goes.
     if sorted(pfn or -1 for pfn in after) != pfns:
         shown = ", ".join("NULL" if pfn is None else f"{pfn:#x}" for pfn in after)
@@ -71,11 +70,14 @@ def _list(subject: Subject, machine: Machine, point: str) -> None:
         )
 
 
-def _compare(subject: Subject, before: bytes, after: bytes) -> None:
+def _compare(subject: Subject, machine: Machine, before: bytes) -> None:
+    after = machine.struct_pages()
     if before == after:
         return
     pages = zip(STRUCT_PAGE.iter_unpack(before), STRUCT_PAGE.iter_unpack(after), strict=True)
-    pfn, (old, new) = next((pfn, pair) for pfn, pair in enumerate(pages) if pair[0] != pair[1])
+    pfn, (old, new) = next(
+        (pfn, pair) for pfn, pair in enumerate(pages, machine.first_pfn) if pair[0] != pair[1]
+    )
     field = next(index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
     raise subject.found(
         f"changed {_FIELDS[field]} of the struct page of pfn {pfn:#x} from {old[field]:#x} to "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clearfw.checks.check import check
 from clearfw.checks.questions import machines
-from clearfw.checks.questions.contents import GFP
+from clearfw.checks.questions.contents import GFP, look_around
 from clearfw.checks.subject import GARBAGE
 
 if TYPE_CHECKING:
@@ -14,24 +14,6 @@ if TYPE_CHECKING:
     from clearfw.machine import Machine
 
 _OWNED = 0x55
-
-
-def look_around(subject: Subject, machine: Machine, pfn: int, npages: int) -> None:
-    """Raise what was found if memory outside the pages no longer holds garbage."""
-    end = pfn + npages
-    for start, count in ((0, pfn), (end, machine.nr_pages - end)):
-        touched = machine.first_not(GARBAGE, start, count)
-        if touched is not None:
-            where, offset, byte = touched
-            side = (
-                f"{where - end + 1} after the end" if where >= end else f"{pfn - where} before the beginning"
-            )
-            raise subject.found(
-                f"wrote byte {byte:#04x} at offset {offset:#x} of pfn {where:#x}: page {side} of its block",
-                pfn=where,
-                offset=offset,
-                byte=byte,
-            )
 
 
 @check(

@@ -43,8 +43,8 @@ def _area(subject: Subject, machine: Machine, nbytes: int, *, huge: bool = False
 
 
 def _look_between(subject: Subject, machine: Machine, pfns: list[int]) -> None:
-    start = 0
-    for pfn in [*sorted(pfns), machine.nr_pages]:
+    start = machine.first_pfn
+    for pfn in [*sorted(pfns), machine.max_pfn]:
         touched = machine.first_not(GARBAGE, start, pfn - start)
         if touched is not None:
             raise subject.found(

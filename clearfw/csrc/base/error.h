@@ -26,6 +26,7 @@ enum clearfw_errno {
 	CLEARFW_ESYS,	      /* a system call failed: see sys_errno and detail */
 	CLEARFW_EINCOHERENT,  /* an init point returned with non-temporal stores under way */
 	CLEARFW_EARCH,	      /* no machine of this architecture boots so */
+	CLEARFW_EWINDOW,      /* a window lost sight of what its pages hold */
 	CLEARFW_EPREEMPT,     /* an init point returned with another preempt count */
 	CLEARFW_EIRQS,	      /* interrupts left disabled, or enabled where the caller may have disabled them */
 	CLEARFW_EZERO_PAGES,  /* clear_pages() of 0 pages, where the generic one counts down from there */

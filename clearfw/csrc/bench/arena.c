@@ -183,20 +183,21 @@ void arena_fragment(struct arena *arena, uint64_t seed)
 	uint32_t nr = 0;
 
 	restore_chunks(arena);
-	for (uint32_t pfn = 0; pfn < machine->nr_pages; pfn++) {
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++) {
 		struct page *page = &machine->mem_map[pfn];
 
 		if (page->flags & PG_head && page->order)
 			machine_split(page, page->order);
 	}
 	/* held now lists single pages: the odd ones first, which go, then the even ones, which stay. */
-	for (uint32_t pfn = 1; pfn < machine->nr_pages; pfn += 2)
+	for (uint32_t pfn = machine->first_pfn + 1; pfn < machine->max_pfn; pfn += 2)
 		arena->held[nr++] = pfn;
 	shuffle(arena->held, nr, seed);
 	for (uint32_t i = 0; i < nr; i++)
 		machine_free_raw(machine, &machine->mem_map[arena->held[i]], 0);
-	for (uint32_t pfn = 0, kept = 0; pfn < machine->nr_pages; pfn += 2)
-		arena->held[kept++] = pfn;
-	arena->nr_held = (machine->nr_pages + 1) / 2;
+	nr = 0;
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn += 2)
+		arena->held[nr++] = pfn;
+	arena->nr_held = nr;
 	arena->nr_chunks = 0;
 }

@@ -72,6 +72,10 @@ static int describe_address(char *line, size_t room, const struct cpu *cpu, cons
 	if (slot >= 0)
 		return snprintf(line, room, "kmap slot %d, which is not mapped: last it held pfn %#x", slot,
 				cpu->kmap.pfn[slot]);
+	if (addr >= memory->direct && addr < memory->direct + memory->start)
+		return snprintf(line, room, "physical address %#zx (pfn %#zx), where no memory is: the first pfn is %#x",
+				(size_t)(addr - memory->direct), (size_t)(addr - memory->direct) >> machine->page_shift,
+				machine->first_pfn);
 	if (is_vmalloc_addr(machine, addr))
 		return snprintf(line, room, "the vmalloc area at offset %#zx, where no page is mapped",
 				(size_t)(addr - machine->vmalloc.start));

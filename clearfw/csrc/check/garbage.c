@@ -2,39 +2,34 @@
 
 #include "check/garbage.h"
 
+#include "mm/contents.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/vmalloc.h"
 #include "primitives/primitive.h"
 
-#include <string.h>
+#include <limits.h>
 
 __thread struct garbage_asked garbage_asked;
-
-static void dirty(const struct machine *machine, const struct page *page, size_t npages)
-{
-	size_t nbytes = npages << machine->page_shift;
-
-	/* An aliased machine has no more than that in truth. */
-	if (machine->config.alias && nbytes > machine->config.alias)
-		nbytes = machine->config.alias;
-	memset(machine_page_bytes(machine, page), GARBAGE_BYTE, nbytes);
-}
 
 static bool dirty_pages(struct page *page, int npages)
 {
 	garbage_asked = (struct garbage_asked){ page, (unsigned long)npages };
-	dirty(current_cpu.cpu->machine, page, (size_t)npages);
+	machine_fill(current_cpu.cpu->machine, page->pfn, (size_t)npages, GARBAGE_BYTE);
 	return false;
 }
 
 static bool dirty_area(const void *start, unsigned long nbytes)
 {
 	struct machine *machine = current_cpu.cpu->machine;
+	struct page *page;
+	size_t npages;
 
 	garbage_asked = (struct garbage_asked){ NULL, nbytes };
-	for (const char *at = start; at < (const char *)start + nbytes; at += machine_page_size(machine))
-		dirty(machine, vmalloc_to_page(machine, at), 1);
+	for (const char *at = start; at < (const char *)start + nbytes; at += npages << machine->page_shift) {
+		npages = vmalloc_run(machine, at, UINT_MAX, &page);
+		machine_fill(machine, page->pfn, npages, GARBAGE_BYTE);
+	}
 	return false;
 }
 

@@ -2,24 +2,23 @@
 
 #include "check/witness.h"
 
-#include "check/garbage.h"
+#include "mm/contents.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/vmalloc.h"
 #include "primitives/primitive.h"
 
-#include <string.h>
+#include <limits.h>
 
 static struct witness seen;
 
 static void see(struct machine *machine, const struct page *page, uint64_t npages)
 {
-	size_t nbytes = (size_t)npages << machine->page_shift, where;
-	void *bytes = machine_page_bytes(machine, page);
+	struct byte_found found;
 
-	if (!primitive_is_filled(bytes, nbytes, GARBAGE_BYTE, &where) && !seen.touched++)
-		seen.pfn = page->pfn + (where >> machine->page_shift);
-	memset(bytes, 0, nbytes);
+	if (machine_first_not(machine, page->pfn, npages, GARBAGE_BYTE, &found) && !seen.touched++)
+		seen.pfn = found.pfn;
+	machine_fill(machine, page->pfn, npages, 0);
 	__atomic_fetch_add(&seen.npages, npages, __ATOMIC_RELAXED);
 }
 
@@ -33,10 +32,14 @@ static bool see_pages(struct page *page, int npages)
 static bool see_area(const void *start, unsigned long nbytes)
 {
 	struct machine *machine = current_cpu.cpu->machine;
+	struct page *page;
+	size_t npages;
 
 	seen.asked++;
-	for (const char *at = start; at < (const char *)start + nbytes; at += machine_page_size(machine))
-		see(machine, vmalloc_to_page(machine, at), 1);
+	for (const char *at = start; at < (const char *)start + nbytes; at += npages << machine->page_shift) {
+		npages = vmalloc_run(machine, at, UINT_MAX, &page);
+		see(machine, page, npages);
+	}
 	return true;
 }
 

@@ -26,31 +26,43 @@ static void decide_static_keys(struct machine *machine)
 
 static size_t mem_map_bytes(const struct machine *machine)
 {
-	return (size_t)machine->nr_pages * sizeof(struct page);
+	return (size_t)machine->max_pfn * sizeof(struct page);
+}
+
+static void init_struct_page(struct machine *machine, uint32_t pfn, bool high)
+{
+	machine->mem_map[pfn] = (struct page){
+		.pfn = pfn,
+		.zone = high ? ZONE_HIGHMEM : ZONE_NORMAL,
+		.flags = high ? PG_highmem : 0,
+		.kasan_tag = KASAN_TAG_KERNEL,
+		.virtual = high ? NULL : memory_at(&machine->memory, (size_t)pfn << machine->page_shift),
+	};
+}
+
+/* Those of a hole, of which there may be a million, come when they are asked for. */
+struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn)
+{
+	if (pfn >= machine->max_pfn)
+		return NULL;
+	if (pfn < machine->first_pfn)
+		init_struct_page(machine, (uint32_t)pfn, false);
+	return &machine->mem_map[pfn];
 }
 
 static int init_mem_map(struct machine *machine, struct clearfw_error *err)
 {
 	uint32_t lowmem_pages = (uint32_t)(machine->memory.lowmem >> machine->page_shift);
 	struct page *map = core_mmap(NULL, mem_map_bytes(machine), PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
-		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->nr_pages);
+		return clearfw_fail(err, CLEARFW_ESYS, "mapping %u struct pages", machine->max_pfn);
 	machine->mem_map = map;
-	for (uint32_t pfn = 0; pfn < machine->nr_pages; pfn++) {
-		bool high = pfn >= lowmem_pages;
-
-		map[pfn] = (struct page){
-			.pfn = pfn,
-			.zone = high ? ZONE_HIGHMEM : ZONE_NORMAL,
-			.flags = high ? PG_highmem : 0,
-			.kasan_tag = KASAN_TAG_KERNEL,
-			.virtual = high ? NULL : memory_at(&machine->memory, (size_t)pfn << machine->page_shift),
-		};
-	}
-	buddy_init(&machine->zone[ZONE_NORMAL], ZONE_NORMAL, map, 0, lowmem_pages);
-	buddy_init(&machine->zone[ZONE_HIGHMEM], ZONE_HIGHMEM, map, lowmem_pages, machine->nr_pages);
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++)
+		init_struct_page(machine, pfn, pfn >= lowmem_pages);
+	buddy_init(&machine->zone[ZONE_NORMAL], ZONE_NORMAL, map, machine->first_pfn, lowmem_pages);
+	buddy_init(&machine->zone[ZONE_HIGHMEM], ZONE_HIGHMEM, map, lowmem_pages, machine->max_pfn);
 	return 0;
 }
 
@@ -59,9 +71,9 @@ static int fits_address_space(const struct clearfw_config *config, struct clearf
 {
 	if (sizeof(void *) > sizeof(uint32_t))
 		return 0;
-	if (config->memory > SIZE_MAX / 4)
+	if (config->hole + config->memory > SIZE_MAX / 4)
 		return clearfw_fail(err, CLEARFW_EARCH, "%llu MiB in 32 bits of address",
-				    (unsigned long long)config->memory >> 20);
+				    (unsigned long long)(config->hole + config->memory) >> 20);
 	if (config->kasan == KASAN_SW_TAGS || config->kasan == KASAN_HW_TAGS)
 		return clearfw_fail(err, CLEARFW_EARCH, "KASAN tags in 32-bit pointers");
 	return 0;
@@ -92,7 +104,9 @@ struct machine *machine_create(const struct clearfw_config *config, struct clear
 	}
 	machine->config = *config;
 	machine->page_shift = config->page_shift;
+	machine->first_pfn = (uint32_t)(config->hole >> config->page_shift);
 	machine->nr_pages = (uint32_t)(config->memory >> config->page_shift);
+	machine->max_pfn = machine->first_pfn + machine->nr_pages;
 	pthread_mutex_init(&machine->lock, NULL);
 	vmalloc_init(&machine->vmalloc);
 	decide_static_keys(machine);
@@ -140,7 +154,7 @@ void machine_destroy(struct machine *machine)
 /* Every page is in exactly one place: a free block, an allocated block, or leaked. */
 static const char *blocks_are_valid(const struct machine *machine)
 {
-	for (uint32_t pfn = 0; pfn < machine->nr_pages;) {
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn;) {
 		const struct page *page = &machine->mem_map[pfn];
 		uint32_t state = page->flags & (PG_buddy | PG_pcp | PG_head | PG_bad);
 

@@ -13,4 +13,7 @@ void machine_destroy(struct machine *machine);
 /* NULL when every structure agrees with every other, else what is wrong. No other thread may be inside. */
 const char *machine_is_valid(struct machine *machine);
 
+/* NULL past the last pfn. In a hole there is a struct page with an address, and no memory behind it. */
+struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn);
+
 #endif

@@ -13,7 +13,8 @@ enum clearfw_preempt { PREEMPT_LAZY, PREEMPT_FULL, PREEMPT_VOLUNTARY, PREEMPT_NO
 
 struct clearfw_config {
 	uint64_t memory;  /* bytes in all, HIGHMEM included */
-	uint64_t alias;	  /* above 0: only so many real bytes, mapped again and again; no HIGHMEM then */
+	uint64_t hole;	  /* bytes of physical addresses below the first page */
+	bool window;	  /* a few real bytes, moved to where they are used (mm/window.h); no HIGHMEM then */
 	uint64_t highmem; /* bytes of it that have no direct mapping; above 0 means CONFIG_HIGHMEM=y */
 	uint32_t page_shift;
 	enum clearfw_backing backing;

@@ -3,6 +3,7 @@
 #include "mm/memory.h"
 
 #include "base/fault_inject.h"
+#include "mm/window.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,11 @@ static size_t round_up(size_t nbytes, size_t unit)
 	return (nbytes + unit - 1) / unit * unit;
 }
 
+static char *first_byte(const struct memory *memory)
+{
+	return memory->direct + memory->start;
+}
+
 static void *reserve(size_t nbytes)
 {
 	return core_mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -37,7 +43,7 @@ static void *reserve(size_t nbytes)
 static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *err)
 {
 	/* A memfd of huge pages has a whole number of them; what is over is never handed out. */
-	size_t nbytes = hugetlb ? round_up(memory->real, HUGE_BYTES) : memory->real;
+	size_t nbytes = hugetlb ? round_up(memory->nbytes, HUGE_BYTES) : memory->nbytes;
 
 	memory->fd = core_memfd_create("clearfw-ram", MFD_CLOEXEC | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (memory->fd < 0)
@@ -52,17 +58,13 @@ static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *e
 
 static int map_ram(struct memory *memory, struct clearfw_error *err)
 {
-	size_t high = memory->nbytes - memory->lowmem;
+	size_t high = memory->nbytes - memory->lowmem, low = memory->lowmem - memory->start;
 	int flags = MAP_SHARED | MAP_FIXED;
 
 	/* hugetlb refuses, here and not at first touch, what the pool cannot back. */
-	for (size_t at = 0; at < memory->lowmem; at += memory->real) {
-		size_t nbytes = memory->lowmem - at < memory->real ? memory->lowmem - at : memory->real;
-
-		if (core_mmap(memory->direct + at, nbytes, PROT_READ | PROT_WRITE, flags, memory->fd, 0) ==
-		    MAP_FAILED)
-			return clearfw_fail(err, CLEARFW_ESYS, "mmap of the direct map, %zu bytes", memory->lowmem);
-	}
+	if (core_mmap(memory->direct + memory->start, low, PROT_READ | PROT_WRITE, flags, memory->fd,
+		      (off_t)memory->start) == MAP_FAILED)
+		return clearfw_fail(err, CLEARFW_ESYS, "mmap of the direct map, %zu bytes", low);
 	if (high && core_mmap(memory->highmem, high, PROT_READ | PROT_WRITE, flags, memory->fd,
 			      (off_t)memory->lowmem) == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "mmap of HIGHMEM, %zu bytes", high);
@@ -93,9 +95,9 @@ static int try_backing(struct memory *memory, enum clearfw_backing backing, stru
 	status = map_ram(memory, err);
 	/* Advice is only advice: what came of it is read back from smaps. */
 	if (!status && backing == BACKING_THP)
-		core_madvise(memory->direct, memory->lowmem, MADV_HUGEPAGE);
+		core_madvise(first_byte(memory), memory->lowmem - memory->start, MADV_HUGEPAGE);
 	else if (!status && backing == BACKING_BASE)
-		core_madvise(memory->direct, memory->lowmem, MADV_NOHUGEPAGE);
+		core_madvise(first_byte(memory), memory->lowmem - memory->start, MADV_NOHUGEPAGE);
 	if (status) {
 		close(memory->fd);
 		memory->fd = -1;
@@ -106,7 +108,14 @@ static int try_backing(struct memory *memory, enum clearfw_backing backing, stru
 static bool hugetlb_fits(const struct memory *memory, const struct clearfw_config *config)
 {
 	/* A 2 MiB page cannot be mapped in parts: neither kmap slots nor vmalloc would work. */
-	return !config->highmem && !config->alias && memory->nbytes % HUGE_BYTES == 0;
+	return !config->highmem && memory->nbytes % HUGE_BYTES == 0 && memory->start % HUGE_BYTES == 0;
+}
+
+static int open_window(struct memory *memory, struct clearfw_error *err)
+{
+	memory->backing = BACKING_BASE;
+	memory->window = window_open(first_byte(memory), memory->nbytes - memory->start, err);
+	return memory->window ? 0 : -CLEARFW_ESYS;
 }
 
 int memory_init(struct memory *memory, const struct clearfw_config *config, struct clearfw_error *err)
@@ -115,9 +124,9 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 
 	*memory = (struct memory){
 		.fd = -1,
-		.nbytes = config->memory,
-		.real = config->alias ? config->alias : config->memory,
-		.lowmem = config->memory - config->highmem,
+		.nbytes = config->hole + config->memory,
+		.start = config->hole,
+		.lowmem = config->hole + config->memory - config->highmem,
 	};
 	if (config->backing == BACKING_HUGETLB && !hugetlb_fits(memory, config))
 		return clearfw_fail(err, CLEARFW_EBACKING,
@@ -125,7 +134,9 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 	status = reserve_ram(memory, err);
 	if (status)
 		return status;
-	if (config->backing != BACKING_AUTO)
+	if (config->window)
+		status = open_window(memory, err);
+	else if (config->backing != BACKING_AUTO)
 		status = try_backing(memory, config->backing, err);
 	else if (!hugetlb_fits(memory, config) || try_backing(memory, BACKING_HUGETLB, err))
 		status = try_backing(memory, BACKING_THP, err);
@@ -141,6 +152,8 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 
 void memory_deinit(struct memory *memory)
 {
+	if (memory->window)
+		window_close(memory->window);
 	if (memory->reservation)
 		munmap(memory->reservation, memory->reserved);
 	if (memory->fd >= 0)
@@ -158,7 +171,9 @@ static int populate(void *start, size_t nbytes, struct clearfw_error *err)
 /* shmem_enabled=never gives small pages even when advised; collapsing works all the same. */
 static int collapse(struct memory *memory, bool asked_for, struct clearfw_error *err)
 {
-	if (!core_madvise(memory->direct, memory->lowmem / HUGE_BYTES * HUGE_BYTES, MADV_COLLAPSE) ||
+	size_t nbytes = (memory->lowmem - memory->start) / HUGE_BYTES * HUGE_BYTES;
+
+	if (!core_madvise(first_byte(memory), nbytes, MADV_COLLAPSE) ||
 	    memory_huge_bytes(memory) != 0)
 		return 0;
 	if (asked_for)
@@ -169,8 +184,11 @@ static int collapse(struct memory *memory, bool asked_for, struct clearfw_error 
 
 int memory_populate(struct memory *memory, enum clearfw_backing asked, struct clearfw_error *err)
 {
-	int status = populate(memory->direct, memory->lowmem, err);
+	int status;
 
+	if (memory->window)
+		return 0;
+	status = populate(first_byte(memory), memory->lowmem - memory->start, err);
 	if (!status)
 		status = populate(memory->highmem, memory->nbytes - memory->lowmem, err);
 	if (!status && memory->backing == BACKING_THP)

@@ -8,16 +8,19 @@
 
 #include <stddef.h>
 
+struct window;
+
 struct memory {
-	int fd;
-	size_t nbytes;
-	size_t real;	      /* bytes of the memfd: nbytes, unless the machine is aliased */
-	size_t lowmem;	      /* bytes below the HIGHMEM zone */
-	char *direct;	      /* the direct map: lowmem bytes, 4 MiB aligned */
+	int fd;		      /* -1: there is a window */
+	size_t nbytes;	      /* of physical addresses, the hole included */
+	size_t start;	      /* of them in the hole, below the first page */
+	size_t lowmem;	      /* of them below the HIGHMEM zone */
+	char *direct;	      /* the direct map of physical address 0, 64 MiB aligned; mapped from START to LOWMEM */
 	char *highmem;	      /* the core's own view of HIGHMEM; strategies never learn it, bar priced kmaps */
 	char *reservation;    /* what direct and highmem were cut from */
 	size_t reserved;
 	enum clearfw_backing backing; /* what was obtained */
+	struct window *window;	      /* NULL: all of it is real */
 };
 
 int memory_init(struct memory *memory, const struct clearfw_config *config, struct clearfw_error *err);

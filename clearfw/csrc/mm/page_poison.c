@@ -10,7 +10,7 @@ void page_poison_boot(struct machine *machine)
 {
 	struct memory *memory = &machine->memory;
 
-	memset(memory->direct, PAGE_POISON, memory->lowmem);
+	memset(memory->direct + memory->start, PAGE_POISON, memory->lowmem - memory->start);
 	if (memory->nbytes > memory->lowmem)
 		memset(memory->highmem, PAGE_POISON, memory->nbytes - memory->lowmem);
 }

@@ -3,6 +3,7 @@
 
 #include "mm/strategy_api.h"
 
+#include "mm/boot.h"
 #include "mm/cpu.h"
 #include "mm/machine.h"
 #include "mm/vmalloc.h"
@@ -177,9 +178,7 @@ void api_kunmap_local(const void *addr)
 
 static struct page *pfn_to_page(unsigned long pfn)
 {
-	struct machine *machine = cpu_here()->machine;
-
-	return pfn < machine->nr_pages ? &machine->mem_map[pfn] : NULL;
+	return machine_pfn_to_page(cpu_here()->machine, pfn);
 }
 
 /* Only the direct map translates by arithmetic: a vmalloc address has no page this way (Rutland, 2023). */
@@ -188,7 +187,7 @@ static struct page *virt_to_page(const void *addr)
 	struct machine *machine = cpu_here()->machine;
 	size_t offset = (size_t)((const char *)kasan_untagged(addr) - machine->memory.direct);
 
-	return offset < machine->memory.lowmem ? &machine->mem_map[offset >> machine->page_shift] : NULL;
+	return offset < machine->memory.lowmem ? machine_pfn_to_page(machine, offset >> machine->page_shift) : NULL;
 }
 
 struct page *api_vmalloc_to_page(const void *addr)
@@ -301,7 +300,7 @@ static bool page_is_mapped(struct machine *machine, const char *addr)
 {
 	size_t offset = (size_t)(addr - machine->memory.direct);
 
-	return offset < machine->memory.lowmem || vmalloc_to_page(machine, addr) ||
+	return (offset >= machine->memory.start && offset < machine->memory.lowmem) || vmalloc_to_page(machine, addr) ||
 	       kmap_to_pfn(&cpu_here()->kmap, machine->page_shift, addr) != NO_PFN;
 }
 

@@ -111,6 +111,8 @@ struct machine {
 	uint64_t id; /* never reused, so that a thread can tell a new machine from an old one */
 	struct clearfw_config config;
 	uint32_t page_shift;
+	uint32_t first_pfn; /* above 0: there is a hole below */
+	uint32_t max_pfn;   /* one past the last */
 	uint32_t nr_pages;
 	struct memory memory;
 	struct page *mem_map;

@@ -8,6 +8,7 @@
 #include "mm/machine.h"
 #include "mm/page_alloc.h"
 #include "mm/vmap.h"
+#include "mm/window.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +18,20 @@
 
 #define VMALLOC_MIN_BYTES (256ul << 20)
 
+/* A window has a second address for what an area holds, in chunks that are aligned. */
+static bool share_window(struct machine *machine, char *start, size_t nbytes)
+{
+	size_t before = -(uintptr_t)start & (WINDOW_CHUNK - 1);
+
+	return !machine->memory.window || window_alias(machine->memory.window, start + before,
+						       (nbytes - before) & ~(WINDOW_CHUNK - 1));
+}
+
 /* Room for twice the memory, so that guard pages and fragmentation do not end it early. */
 static int reserve_area(struct machine *machine, struct clearfw_error *err)
 {
 	struct vmalloc *vm = &machine->vmalloc;
-	size_t nbytes = 2 * machine->memory.nbytes;
+	size_t nbytes = 2 * (machine->memory.nbytes - machine->memory.start);
 	char *start;
 
 	if (nbytes < VMALLOC_MIN_BYTES)
@@ -29,7 +39,7 @@ static int reserve_area(struct machine *machine, struct clearfw_error *err)
 	start = core_mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED)
 		return clearfw_fail(err, CLEARFW_ESYS, "reserving %zu bytes of vmalloc area", nbytes);
-	if (!page_table_init(&vm->table, machine->page_shift) ||
+	if (!page_table_init(&vm->table, machine->page_shift) || !share_window(machine, start, nbytes) ||
 	    kasan_init_vmalloc(&machine->kasan, start, nbytes, err)) {
 		page_table_deinit(&vm->table);
 		munmap(start, nbytes);

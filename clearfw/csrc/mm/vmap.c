@@ -3,6 +3,7 @@
 #include "mm/vmap.h"
 
 #include "base/fault_inject.h"
+#include "mm/window.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,8 +86,15 @@ static void forget(struct machine *machine, const struct vmalloc_area *area)
 	machine->vmalloc.nr_mappings -= area->nr_runs;
 }
 
+static void leave_window(const struct machine *machine, const struct vmalloc_area *area)
+{
+	if (machine->memory.window)
+		window_unmap(machine->memory.window, area->start, vmap_span(machine, area));
+}
+
 bool vunmap_area(struct machine *machine, struct vmalloc_area *area)
 {
+	leave_window(machine, area);
 	if (!cover(machine, area))
 		return false;
 	forget(machine, area);
@@ -95,8 +103,20 @@ bool vunmap_area(struct machine *machine, struct vmalloc_area *area)
 
 void vmap_undo(struct machine *machine, const struct vmalloc_area *area)
 {
+	leave_window(machine, area);
 	cover(machine, area);
 	forget(machine, area);
+}
+
+static bool map_memory(const struct machine *machine, char *at, uint32_t pfn, uint32_t npages)
+{
+	size_t offset = (size_t)pfn << machine->page_shift, nbytes = (size_t)npages << machine->page_shift;
+
+	if (!machine->memory.window)
+		return core_mmap(at, nbytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
+				 (off_t)offset) != MAP_FAILED;
+	window_map(machine->memory.window, at, offset - machine->memory.start, nbytes);
+	return true;
 }
 
 static bool map_run(struct machine *machine, const struct vmalloc_area *area, uint32_t first, uint32_t npages)
@@ -105,8 +125,7 @@ static bool map_run(struct machine *machine, const struct vmalloc_area *area, ui
 	unsigned int shift = machine->page_shift;
 	char *at = area->start + ((size_t)first << shift);
 
-	if (core_mmap(at, (size_t)npages << shift, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, machine->memory.fd,
-		      (off_t)area->pfns[first] << shift) == MAP_FAILED)
+	if (!map_memory(machine, at, area->pfns[first], npages))
 		return false;
 	for (uint32_t i = 0; i < npages;) {
 		bool huge = first + i < area->huge_pages;
@@ -123,6 +142,9 @@ int vmap_area(struct cpu *cpu, struct vmalloc_area *area)
 	struct machine *machine = cpu->machine;
 	int status;
 
+	if (machine->memory.window && (size_t)area->huge_pages << machine->page_shift != vmap_span(machine, area))
+		return clearfw_fail(&cpu->error, CLEARFW_EVMALLOC,
+				    "a window maps areas of whole huge pages: ask for 2 MiB or a multiple, and huge");
 	count_runs(area);
 	status = check_map_count(cpu, &machine->vmalloc, area);
 	if (status)

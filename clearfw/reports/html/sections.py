@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from clearfw.reports.html.bench import bench, replay
 from clearfw.reports.html.blocks import Facts, Section
 from clearfw.reports.html.check import checks
+from clearfw.reports.html.kernel import bench as kernel_bench
+from clearfw.reports.html.kernel import checks as kernel_checks
 from clearfw.reports.html.size import sizes
 from clearfw.reports.html.trace import info
 from clearfw.results import bench as results_bench
 from clearfw.results import check, size
 from clearfw.results import info as results_info
 from clearfw.results import replay as results_replay
+from clearfw.results.saved_kernel import SavedKernelBench, SavedKernelChecks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,4 +71,6 @@ _RENDERERS: Mapping[type[Any], Renderer] = {
     results_info.SavedInfo: info,
     results_replay.SavedReplay: replay,
     size.SavedSizes: sizes,
+    SavedKernelBench: kernel_bench,
+    SavedKernelChecks: kernel_checks,
 }

@@ -1,1 +1,1 @@
-"""T."""
+"""Tables: results as text, one module a command."""

@@ -167,9 +167,10 @@ def _about_claims(run: SceneRun) -> Iterator[str]:
     orders = _orders(run)
     for name in dict.fromkeys(result.strategy for result in run.results if not result.peer):
         rows = [result for result in run.results if result.strategy == name]
-        for result in dict.fromkeys((one.order, one.claims) for one in rows if one.claims < 1):
-            at = "" if result[0] is None else f" at order {result[0]}"
-            yield f"{name} claims {result[1]:.0%} of the pages{at}: the last of its stack clears the others"
+        shares = {one.order: one.claims for one in rows if one.claims is not None and one.claims < 1}
+        for order, claimed in shares.items():
+            at = "" if order is None else f" at order {order}"
+            yield f"{name} claims {claimed:.0%} of the pages{at}: the last of its stack clears the others"
         without = [
             order for order in orders if order is not None and order not in {one.order for one in rows}
         ]

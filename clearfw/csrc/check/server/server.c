@@ -13,6 +13,7 @@
 #include "check/server/session.h"
 #include "check/witness.h"
 #include "mm/boot.h"
+#include "mm/contents.h"
 #include "mm/cpu.h"
 #include "mm/gfp.h"
 #include "mm/init_point.h"
@@ -94,7 +95,7 @@ static bool bind_point(enum init_point point)
 static void take_config(struct session *session, struct clearfw_config *config)
 {
 	config->memory = take(session);
-	config->alias = take(session);
+	config->hole = take(session);
 	config->highmem = take(session);
 	config->page_shift = (uint32_t)take(session);
 	config->backing = (enum clearfw_backing)take(session);
@@ -130,6 +131,8 @@ static void do_boot(struct session *session)
 		if (!bind_point((enum init_point)point))
 			exit((fputs(NO_MEMORY, stderr), 1));
 	done(session);
+	say(session, machine->first_pfn);
+	say(session, machine->max_pfn);
 	say(session, machine->nr_pages);
 }
 
@@ -181,52 +184,34 @@ static void do_free_bulk(struct session *session)
 	free(pages);
 }
 
-/* How many of NPAGES from PFN on lie side by side in the core's view: HIGHMEM's is not behind lowmem's. */
-static size_t same_zone(uint64_t pfn, size_t npages)
-{
-	size_t lowmem = machine->memory.lowmem >> machine->page_shift;
-
-	return pfn < lowmem && npages > lowmem - pfn ? lowmem - pfn : npages;
-}
-
 static void do_fill(struct session *session)
 {
-	int byte = (int)take(session);
-	uint64_t pfn = take(session);
-	size_t left = (size_t)take(session);
+	uint8_t byte = (uint8_t)take(session);
+	uint32_t pfn = (uint32_t)take(session);
 
-	for (size_t n; left; pfn += n, left -= n) {
-		n = same_zone(pfn, left);
-		memset(machine_page_bytes(machine, machine->mem_map + pfn), byte, n << machine->page_shift);
-	}
+	machine_fill(machine, pfn, (size_t)take(session), byte);
 	done(session);
 }
 
 static void do_first_not(struct session *session)
 {
 	uint8_t byte = (uint8_t)take(session);
-	uint64_t pfn = take(session);
-	size_t left = (size_t)take(session), where;
+	uint32_t pfn = (uint32_t)take(session);
+	struct byte_found found;
+	bool differs = machine_first_not(machine, pfn, (size_t)take(session), byte, &found);
 
-	done(session);
-	for (size_t n; left; pfn += n, left -= n) {
-		const uint8_t *bytes = machine_page_bytes(machine, machine->mem_map + pfn);
-
-		n = same_zone(pfn, left);
-		if (primitive_is_filled(bytes, n << machine->page_shift, byte, &where))
-			continue;
-		say(session, pfn + (where >> machine->page_shift));
-		say(session, where & (machine_page_size(machine) - 1));
-		say(session, bytes[where]);
+	if (!ended_well(session, machine_lost_sight(machine)) || !differs)
 		return;
-	}
+	say(session, found.pfn);
+	say(session, found.offset);
+	say(session, found.byte);
 }
 
 /* Field by field: their places and their byte order are this architecture's own. */
 static void do_struct_pages(struct session *session)
 {
 	done(session);
-	for (uint32_t pfn = 0; pfn < machine->nr_pages; pfn++) {
+	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++) {
 		const struct page *page = &machine->mem_map[pfn];
 
 		fprintf(session->out, " %x,%x,%zx,%x,%x,%x,%x,%x,%x", page->flags, page->pfn,
