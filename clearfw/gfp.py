@@ -137,7 +137,9 @@ def _read_flag(flag: str) -> int:
     if _HEX.fullmatch(flag):
         return int(flag, 16) & ~_MOVING
     if flag not in _READABLE:
-        msg = f"unknown gfp flag {flag!r}{nearest(flag, _READABLE)}: write as in 'GFP_KERNEL|__GFP_ZERO'"
+        msg = (
+            f"unknown gfp flag {flag!r}{nearest(flag, _READABLE)}: write flags as in 'GFP_KERNEL|__GFP_ZERO'"
+        )
         raise GfpError(msg)
     return _READABLE[flag]
 

@@ -19,14 +19,14 @@ def check_memory(nbytes: int) -> None:
     available = available_memory()
     if nbytes > available:
         msg = (
-            f"memory={format_size(nbytes)} asked for, the host has {available >> 20}M available: "
+            f"memory={format_size(nbytes)} is too much, the host has {available >> 20}M available: "
             "boot with less memory="
         )
         raise MemoryLimitError(msg)
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and nbytes > limit:
         msg = (
-            f"memory={format_size(nbytes)} asked for, RLIMIT_AS is {limit >> 20}M: "
+            f"memory={format_size(nbytes)} is too much, RLIMIT_AS is {limit >> 20}M: "
             "raise it (ulimit -v), or boot with less"
         )
         raise MemoryLimitError(msg)

@@ -69,7 +69,7 @@ class Registry:
         if isinstance(stack, str):
             return stack
         active = ", ".join(info.name for info in self.plugins if info.status == "active") or "none"
-        msg = f"asked for the default stack, and no active plugin names one (active: {active}): name a stack"
+        msg = f"no active plugin offers a default stack (active: {active}): name a stack"
         raise ConfigError(msg)
 
 
@@ -125,7 +125,7 @@ def _rank(point: EntryPoint) -> tuple[bool, str]:
 
 def _in_directory(directory: Path) -> Iterator[_Candidate]:
     if not directory.is_dir():
-        msg = f"no plugins directory {directory}: give a directory that holds .py or .c files"
+        msg = f"there is no plugins directory {directory}: give a directory with .py or .c files"
         raise ConfigError(msg)
     for path in sorted(directory.iterdir()):
         # A .c beside a .py of its name is that plugin's own.
@@ -248,7 +248,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
     things: list[object] = []
     for result in getattr(manager.hook, hook)():
         if not isinstance(result, list | tuple):
-            msg = f"{hook}() returned {result!r}, and must return a list"
+            msg = f"{hook}() returned {result!r}, but must return a list"
             raise TypeError(msg)
         things += result
     return things
@@ -256,7 +256,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
 
 def _primitive(thing: object) -> Primitive:
     if not isinstance(thing, Primitive):
-        msg = f"clearfw_primitives() returned {thing!r}, which is no Primitive"
+        msg = f"clearfw_primitives() returned {thing!r}, which is not a Primitive"
         raise TypeError(msg)
     return thing
 
@@ -273,7 +273,7 @@ def _claimed(owner: Mapping[tuple[str, str], str], plugin: str, offer: _Offer) -
     for kind, name in [("plugin", plugin), *offer.names()]:
         if (kind, name) in owner:
             other = owner[kind, name]
-            msg = f"plugin {plugin!r} brings {kind} {name!r}, and so does plugin {other!r}: block one"
+            msg = f"plugin {plugin!r} and plugin {other!r} both offer {kind} {name!r}: block one"
             raise StrategyError(msg, name)
         owner[kind, name] = plugin
     return owner
@@ -291,7 +291,7 @@ def _look_alikes(plugin: object, name: str) -> str:
     ]
     if not odd:
         return ""
-    msg = f"{', '.join(odd)} in plugin {name!r} is not marked with @hookimpl, and so never called"
+    msg = f"{', '.join(odd)} in plugin {name!r} is not marked with @hookimpl, so it is never called"
     warnings.warn(msg, stacklevel=4)
     return msg
 

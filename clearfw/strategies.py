@@ -50,7 +50,7 @@ class Named(Protocol):
 def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
     # Behind a colon stands the file, where the name alone does not tell: see told_apart().
     if not _NAME.fullmatch(name.partition(":")[0]):
-        msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
+        msg = f"strategy name {name!r} cannot be used in a stack: use letters, digits, '_' and '-'"
         raise StrategyError(msg, name)
 
 
@@ -182,11 +182,11 @@ def as_strategy(thing: object, default_name: str) -> Strategy:
     if isinstance(thing, NativeStrategy | PythonStrategy):
         return thing
     if inspect.isclass(thing):
-        msg = f"{thing.__name__} is a class, and a strategy is an instance: write {thing.__name__}()"
+        msg = f"{thing.__name__} is a class, but a strategy is an instance: write {thing.__name__}()"
         raise StrategyError(msg, default_name)
     if not implements_init_point(thing):
         hooks = ", ".join(INIT_HOOKS.values())
-        msg = f"{thing!r} is no strategy: give it a method marked with @hookimpl, one of {hooks}"
+        msg = f"{thing!r} is not a strategy: give it a method marked with @hookimpl, one of {hooks}"
         raise StrategyError(msg, default_name)
     name = getattr(thing, "name", None)
     summary = (inspect.getdoc(thing) or "").partition("\n")[0]
@@ -205,7 +205,7 @@ def from_file(path: Path) -> Strategy:
     found = list(_written_in(import_file(path), path.stem))
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
-        msg = f"{path} must define one strategy, and defines {defined}: keep one class with @hookimpl methods"
+        msg = f"{path} must define one strategy, but defines {defined}: keep one class with @hookimpl methods"
         raise StrategyError(msg, str(path))
     return found[0]
 
@@ -255,7 +255,7 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     (stack,) = told_apart([stack], known)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
-        msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
+        msg = f"stack {text!r} names {twice[0]!r} twice, but only its first place has an effect: name it once"
         raise StrategyError(msg, text)
     return stack
 

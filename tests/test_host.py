@@ -75,7 +75,7 @@ def test_the_last_byte_can_be_had_and_no_more() -> None:
     host.check_memory(4096 * MIB)
 
     with pytest.raises(
-        MemoryLimitError, match=r"memory=5G asked for, the host has 4096M available: boot with"
+        MemoryLimitError, match=r"memory=5G is too much, the host has 4096M available: boot with"
     ):
         host.check_memory(5 << 30)
 

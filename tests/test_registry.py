@@ -105,10 +105,10 @@ BROKEN = {
     "argument": (module(clearfw_strategies=clearfw_strategies_with), "extra"),
     "raises": (module(clearfw_strategies=hookimpl(raising)), "RuntimeError: of all things"),
     "no_list": (module(clearfw_strategies=hookimpl(lambda: 3)), "returned 3, and must return a list"),
-    "nothing": (module(clearfw_strategies=hookimpl(lambda: [3])), "3 is no strategy: .* @hookimpl"),
-    "primitive": (module(clearfw_primitives=hookimpl(lambda: [3])), "returned 3, which is no Primitive"),
+    "nothing": (module(clearfw_strategies=hookimpl(lambda: [3])), "3 is not a strategy: .* @hookimpl"),
+    "primitive": (module(clearfw_primitives=hookimpl(lambda: [3])), "returned 3, which is not a Primitive"),
     "workload": (module(clearfw_workloads=hookimpl(lambda: [3])), "returned 3, which has no name"),
-    "twice": (offering("same", "same"), "plugin 'twice' brings strategy 'same', and so does plugin 'twice'"),
+    "twice": (offering("same", "same"), "plugin 'twice' and plugin 'twice' both offer strategy 'same'"),
 }
 
 
@@ -144,7 +144,7 @@ def test_of_two_strategies_of_one_name_the_second_is_refused(install: Install) -
 
     assert list(loaded.strategies) == ["mine"]
     assert info(loaded, "second").reason == (
-        "plugin 'second' brings strategy 'mine', and so does plugin 'first': block one"
+        "plugin 'second' and plugin 'first' both offer strategy 'mine': block one"
     )
 
 

@@ -240,7 +240,7 @@ def test_a_class_for_an_instance_is_told_so() -> None:
 
 def test_an_object_without_hooks_is_no_strategy() -> None:
     """The message names the hooks it could have."""
-    with pytest.raises(StrategyError, match=r"'batched' is no strategy: .*clearfw_init_on_alloc"):
+    with pytest.raises(StrategyError, match=r"'batched' is not a strategy: .*clearfw_init_on_alloc"):
         as_strategy("batched", "mine")
 
 

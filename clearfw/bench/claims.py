@@ -52,7 +52,7 @@ def share(machine: Machine, run: Callable[[], object]) -> float:
 
 
 def told(stack: Sequence[Strategy], config: Config) -> str:
-    """Return in words which pages STACK claims on a machine of CONFIG, "" for none; a child process tries it."""
+    """Try STACK on a machine of CONFIG in a child process; return in words what it claims, "" for nothing."""
     # Otherwise the page allocator would clear the pages of an area.
     asking = attrs.evolve(config, vmalloc_init="always")
 

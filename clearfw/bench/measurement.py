@@ -174,12 +174,12 @@ class _Session:
         return next((one for one in baselines if one not in stack), None)
 
     def why_not(self, stack: tuple[Strategy, ...], shares: Mapping[int | None, float]) -> str:
-        """Return why a stack has no row: what it claims instead, or that nothing clears the rest."""
+        """Return why a stack has no row: it claims something else, or no baseline clears the rest."""
         told = claims.told(stack, preflight.small(self.scene.config))
         if not told:
             return f"it claims nothing on this machine: no block of order 0 to {MAX_ORDER}, no list, no area"
         if any(shares.values()):
-            return f"it claims {told}, and there is no baseline that clears the rest of {self.plan.workload.name}"
+            return f"it claims {told}, and no baseline clears the rest of {self.plan.workload.name}"
         return f"it claims {told}, but nothing that {self.plan.workload.name} clears here"
 
     def apply(self, variant: Variant) -> None:
@@ -346,5 +346,5 @@ def _blaming(label: str) -> Iterator[None]:
     except ClearfwError:
         raise
     except Exception as error:
-        msg = f"{label} raised {type(error).__name__}: {error}: mend it, its times are of no use"
+        msg = f"{label} raised {type(error).__name__}: {error}: fix it; its times are not valid"
         raise StrategyError(msg, label) from error

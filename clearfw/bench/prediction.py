@@ -102,11 +102,13 @@ def _own_clears_s(
 def obstacle(trace: Trace, touch: str) -> str | None:
     """Return why nothing can be predicted from TRACE, or None."""
     if trace.ending is None or trace.ending.system_s is None:
-        return "the trace does not say its program's system time: give it with --system-time"
+        return "the trace does not contain its program's system time: give it with --system-time"
     if trace.origin.init_on_alloc is None or trace.origin.init_on_free is None:
-        return "the trace does not say what its kernel cleared: say --init-on-alloc, --init-on-free on import"
+        return (
+            "the trace does not say what its kernel cleared: import it with --init-on-alloc, --init-on-free"
+        )
     if touch != "none":
-        return f"--touch {touch} times the consumer as well, which is no system time"
+        return f"--touch {touch} also times the consumer, which is not system time"
     return None
 
 

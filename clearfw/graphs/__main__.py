@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_memory(options)
         status: int = options.run(options)
     except (ClearfwError, MemoryError) as error:
-        return _fail(str(error) or "there is not enough memory: ask for a smaller --scale", 2)
+        return _fail(str(error) or "there is not enough memory: use a smaller --scale", 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     return status
@@ -93,7 +93,7 @@ def _check_memory(options: argparse.Namespace) -> None:
     available = host.available_memory()
     if needed > available:
         asked = f"--scale {options.scale} --edge-factor {options.edge_factor}"
-        msg = f"{asked} needs {needed >> 20}M, the host has {available >> 20}M available: ask for less"
+        msg = f"{asked} needs {needed >> 20}M, the host has {available >> 20}M available: use a smaller scale"
         raise MemoryLimitError(msg)
 
 
@@ -108,7 +108,7 @@ def _graph500(options: argparse.Namespace) -> int:
     degrees = np.diff(graph.indptr)
     connected = np.flatnonzero(degrees)
     if not len(connected):
-        return _fail("the graph has no edges but loops: ask for a larger --scale", 2)
+        return _fail("the graph has only loops as edges: use a larger --scale", 2)
     random = np.random.default_rng(options.seed)
     roots = random.choice(connected, min(options.roots, len(connected)), replace=False)
     seconds_an_edge = []

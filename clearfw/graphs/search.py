@@ -60,7 +60,7 @@ def validate(graph: csr_array, root: int, parent: Vertices) -> str | None:
     """Return what is wrong with a search tree, None where it is right: Graph500's five conditions."""
     depth = levels(parent, root)
     if depth is None:
-        return "it is no tree: there is a cycle"
+        return "it is not a tree, because it has a cycle"
     inside = np.flatnonzero(parent != NOT_REACHED)
     children = inside[inside != root]
     if (depth[children] != depth[parent[children]] + 1).any():

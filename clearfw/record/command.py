@@ -25,7 +25,7 @@ def check(command: Sequence[str]) -> None:
         msg = "no command was given: write it last, as in -- make -j2"
         raise CommandError(msg)
     if shutil.which(command[0]) is None:
-        msg = f"command {command[0]!r} asked for, no such program is found or may be run: look at its path"
+        msg = f"command {command[0]!r} is not found or not executable: check its path"
         raise CommandError(msg)
 
 
@@ -82,7 +82,7 @@ class Command:
         error = _read_int(self._report)
         if error:
             why = os.strerror(error)
-            msg = f"command {self._command[0]!r} asked for, it cannot be run ({why}): try it without clearfw"
+            msg = f"command {self._command[0]!r} cannot be run ({why}): try it without clearfw"
             raise CommandError(msg)
 
     def is_over(self) -> bool:

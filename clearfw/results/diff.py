@@ -119,10 +119,11 @@ def load(path: Path) -> Document:
         name = document["schema"]
         known = name in _SCHEMAS
     except (KeyError, RecursionError, TypeError, ValueError) as error:
-        msg = f"{path} is no result, a JSON object with a schema: write one with --json"
+        msg = f"{path} is not a result, a JSON object with a schema: write one with --json"
         raise ResultError(msg) from error
     if not known:
-        msg = f"{path} has schema {name!r:.40}, compared are {', '.join(_SCHEMAS)}: give two of one of these"
+        schemas = ", ".join(_SCHEMAS)
+        msg = f"{path} has schema {name!r:.40}, which diff does not compare: give two of one of {schemas}"
         raise ResultError(msg)
     return document
 
@@ -180,7 +181,7 @@ class _Reading:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (AttributeError, IndexError, KeyError, TypeError, ValueError)):
-            msg = f"a result says it is {self.document['schema']}, and is not ({error!r:.80}): write it again"
+            msg = f"a result does not follow its schema {self.document['schema']} ({error!r:.80}): write it again"
             raise ResultError(msg) from error
 
 

@@ -94,9 +94,7 @@ class Member:
 def member(strategy: Strategy) -> Member:
     """Return STRATEGY as part of a unit; raises StrategyError for one that is not in C, or brings nothing."""
     if not isinstance(strategy, NativeStrategy):
-        msg = (
-            f"size of {strategy.name} asked for, it is not in C: what runs in Python has no size in a kernel"
-        )
+        msg = f"{strategy.name} has no code size, because it is not in C: name a strategy in C"
         raise StrategyError(msg, strategy.name)
     found = _BRINGS.findall(strategy.read.text)
     functions = dict(_FIELD.findall(found[-1][1])) if found else {}

@@ -21,7 +21,7 @@ _FORMATS = (".parquet", ".trace")
 def check_format(path: Path) -> None:
     """Raise TraceError unless PATH ends in .parquet or .trace."""
     if path.suffix not in _FORMATS:
-        msg = f"{path} asked for, exported are {' and '.join(_FORMATS)}: end the name in one of these"
+        msg = f"{path} has an unknown suffix: use {' or '.join(_FORMATS)}"
         raise TraceError(msg)
 
 

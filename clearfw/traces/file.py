@@ -344,7 +344,7 @@ def _gather(
 
 
 def _not_a_trace(path: Path, found: str) -> str:
-    return f"{path} is no trace: {found}: make one with clearfw record, or clearfw import"
+    return f"{path} is not a trace: {found}: make one with clearfw record, or clearfw import"
 
 
 def _damaged(path: Path, found: str) -> TraceError:
@@ -359,13 +359,11 @@ def _origin(path: Path, found: pa.Schema) -> Origin:
     named = about.pop("schema", None)
     if named != SCHEMA:
         name = repr(named)[:40] if isinstance(named, str) else "without a name"
-        msg = (
-            f"{path} is a trace of schema {name}, this clearfw reads {SCHEMA}: use the clearfw that wrote it"
-        )
+        msg = f"{path} is a trace of schema {name}, not {SCHEMA}: use the clearfw that wrote it"
         raise TraceError(msg)
     origin = _record(path, Origin, about)
     if _columns(found) != _columns(schema(origin)):
-        raise _damaged(path, f"says it is a {SCHEMA}, and has other columns")
+        raise _damaged(path, f"claims to be a {SCHEMA} but has other columns")
     return origin
 
 
@@ -381,9 +379,9 @@ def _json(path: Path, text: bytes) -> dict[str, Any]:
     try:
         about = json.loads(text)
     except (RecursionError, ValueError) as error:
-        raise _damaged(path, "has metadata that is no JSON") from error
+        raise _damaged(path, "has metadata that is not JSON") from error
     if not isinstance(about, dict):
-        raise _damaged(path, "has metadata that is no JSON object")
+        raise _damaged(path, "has metadata that is not a JSON object")
     return about
 
 

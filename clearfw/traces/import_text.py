@@ -240,7 +240,7 @@ def import_text(
     none, or where the text is damaged: then the trace has what came before.
     """
     if path.exists() and text.is_at(path):
-        msg = f"{path} is the text to import: name another file for the trace"
+        msg = f"{path} is the input file: name another file for the trace"
         raise TraceError(msg)
     file.pyarrow()
     writing = _Writing(path, about)

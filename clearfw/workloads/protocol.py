@@ -144,13 +144,13 @@ def check_supported(workload: Workload, options: Options) -> None:
     """Raise ConfigError if OPTIONS ask for what WORKLOAD does not support: results would be mislabelled."""
     fields = supported(workload)
     if options.dirty != 100 and options.hot:  # noqa: PLR2004  percent
-        msg = f"dirty={options.dirty} asked for with hot, where a block is zero once it was cleared: drop one"
+        msg = f"dirty={options.dirty} does not work with hot, where blocks stay zero: leave one out"
         raise ConfigError(msg)
     for field in attrs.fields(Options):
         asked = getattr(options, field.name)
         if asked != field.default and field.name not in _ALWAYS_SUPPORTED | fields:
             msg = (
-                f"{field.name}={asked} asked for, workload {workload.name} supports only "
+                f"{field.name}={asked} is not supported by workload {workload.name}, only  "
                 f"{', '.join(sorted(fields)) or 'none of these'}: leave it out, or choose another workload"
             )
             raise ConfigError(msg)

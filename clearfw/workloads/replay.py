@@ -99,8 +99,8 @@ class ReplayWorkload:
         origin = self.replay.trace.origin
         if origin.init_on_alloc is None or origin.init_on_free is None:
             msg = (
-                f"{self.replay.trace.path} asked for as recorded, it does not say which init_on_alloc and "
-                "init_on_free were in force: say so when you import it, or replay under --init-on-alloc"
+                f"{self.replay.trace.path} does not say whether init_on_alloc and "
+                "init_on_free were on: import it again with these options, or replay with --init-on-alloc"
             )
             raise ConfigError(msg)
         return origin.init_on_alloc, origin.init_on_free
@@ -133,7 +133,7 @@ class ReplayBench:
         counters = self._machine.counters
         nbytes = (counters.pages + counters.integrated_pages) * self._machine.config.page_size
         if not nbytes:
-            msg = "nothing in this trace is cleared so: no __GFP_ZERO, and no init_on_alloc or init_on_free"
+            msg = "nothing in this trace is cleared: no __GFP_ZERO, no init_on_alloc, no init_on_free"
             raise TraceError(msg)
         return {None: Timing(max(ran["ns"] - bare_ns, 1), nbytes, dirty)}
 

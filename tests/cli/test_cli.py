@@ -211,7 +211,7 @@ def test_a_limited_address_space_is_a_clear_error() -> None:
     done = finished(program(*SMALL, "--memory", "1G", before=limited))
 
     assert done.status == 2
-    assert "memory=1G asked for, RLIMIT_AS is 600M: raise it" in done.line
+    assert "memory=1G is too much, RLIMIT_AS is 600M: raise it" in done.line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

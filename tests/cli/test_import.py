@@ -251,11 +251,11 @@ def test_killed_it_leaves_what_was_written(out: Path) -> None:
 
 
 BINARY = {
-    b"\x17\x08Dtracing": r"is a trace\.dat, and no text: run trace-cmd report -t -i \S+ > trace\.txt, and",
-    b"PERFILE2": r"is a perf\.data, and no text: run perf script --ns --show-lost-events -i \S+ > trace\.txt",
-    b"PAR1": "is a Parquet file, and no text: give the text that ftrace",
+    b"\x17\x08Dtracing": r"is a trace\.dat and not text: run trace-cmd report -t -i \S+ > trace\.txt, and",
+    b"PERFILE2": r"is a perf\.data and not text: run perf script --ns --show-lost-events -i \S+ > trace\.txt",
+    b"PAR1": "is a Parquet file and not text: give the text that ftrace",
     b"ARROW1": "is an Arrow file",
-    b"\x28\xb5\x2f\xfd": r"is compressed with zstd, and no text: run zstd -d \S+, and import",
+    b"\x28\xb5\x2f\xfd": r"is compressed with zstd and not text: run zstd -d \S+, and import",
     b"BZh": "is compressed with bzip2",
     b"\x7fELF\x02\x01\x01": r"has no page event, but line 1, column 1: expected TASK-PID .* found '\\x7fELF",
     b"\x1f\x8b\x08": "cannot be decompressed any further .*: it is damaged, copy it again",
@@ -294,7 +294,7 @@ def test_a_trace_is_not_imported_again(command: Command, out: Path, tmp_path: Pa
     done = command("import", out, "-o", tmp_path / "again.trace")
 
     assert done.status == 2
-    assert "is an Arrow stream, as a trace is, and no text: if it is one, replay it as it is" in done.line
+    assert "is an Arrow stream, as a trace is, and not text: if it is one, replay it unchanged" in done.line
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
@@ -331,8 +331,8 @@ def test_a_damaged_archive_gives_what_came_before(
         ),
         (["text", "-o", "-"], "'-o' / '--output': - is not a regular file"),
         (["text", "-o", "/dev/null"], "/dev/null is not a regular file"),
-        (["text", "-o", "text"], "text is the text to import: name another file for the trace"),
-        (["text", "-o", "link"], "link is the text to import: name another file for the trace"),
+        (["text", "-o", "text"], "text is the input file: name another file for the trace"),
+        (["text", "-o", "link"], "link is the input file: name another file for the trace"),
         (["text"], "Missing option '-o' / '--output'"),
         (["-o", "out"], "Missing argument 'FILE'"),
         (["text", "-o", "out", "--page-size", "8K"], "'--page-size': '8K' is not one of '4K', '16K', '64K'"),

@@ -152,7 +152,7 @@ def test_without_root_it_says_so() -> None:
         (("-o", "-", "true"), "standard output is the command's: name a file"),
         (("-o", "/nowhere/t", "true"), "the directory /nowhere does not exist: create it first"),
         (("-o", "T"), "no command was given: write it last, as in -- make -j2"),
-        (("-o", "T", "no-such-program"), "'no-such-program' asked for, no such program is found"),
+        (("-o", "T", "no-such-program"), "'no-such-program' is not found"),
         (("-o", "T", "--buffer", "1K", "true"), "1K is too small for a buffer: give at least 64K"),
         (
             ("-o", "T", "--json", "-", "true"),

@@ -24,21 +24,24 @@ from clearfw.host import available_memory
         (["--workload", "hugetbl"], r"unknown workload 'hugetbl' \(did you mean 'hugetlb'\?\): known are"),
         (["--primitive", "stosbb"], r"unknown primitive 'stosbb' \(did you mean 'stosb'\?\)"),
         (["--memory", "100T"], "memory=100T .*: with page_size=4K give from"),
-        (["--memory", "3"], "memory=3 cannot be: give bytes in multiples of page_size=4K"),
-        (["--memory", "1M"], "asked for 1024 pages .*: free some, or boot with more"),
-        (["--memory", "much"], "'--memory': 'much' is no size: write a number"),
-        (["--page-size", "3K"], "page_size=3K cannot be: give one of 4K, 16K, 64K"),
-        (["--highmem", "16M"], "highmem=16M cannot be: no lowmem would remain"),
-        (["--highmem", "1M"], "highmem=1M asked for, which holds no aligned chunk"),
-        (["--seed", "-1"], "seed=-1 cannot be"),
+        (["--memory", "3"], "memory=3 is not valid: give bytes in multiples of page_size=4K"),
+        (["--memory", "1M"], "no free block of 1024 pages .*: free some, or boot with more"),
+        (["--memory", "much"], "'--memory': 'much' is not a size: write a number"),
+        (["--page-size", "3K"], "page_size=3K is not valid: give one of 4K, 16K, 64K"),
+        (["--highmem", "16M"], "highmem=16M is not valid: no lowmem would remain"),
+        (["--highmem", "1M"], "highmem=1M is too small for an aligned chunk"),
+        (["--seed", "-1"], "seed=-1 is not valid"),
         (["--cpu", "999"], "--cpu 999 is not among the processors .*: choose one of"),
         (["--cpu", "0", "--threads", "2"], "--cpu 0 and --threads 2 .*: leave one"),
         (["--threads", "0"], "'--threads': 0 is not in the range"),
         (["--rounds", "1"], "'--rounds': 1 is not in the range"),
         (["--kasan", "software"], "'--kasan': 'software' is not one of"),
         (["--hots"], "No such option"),
-        (["--workload", "churn", "--hot"], "hot=True asked for, workload churn supports only"),
-        (["--workload", "vmalloc", "--memory", "32M", "--peers"], "--peers asked for, .*hugetlb or orders"),
+        (["--workload", "churn", "--hot"], "hot=True is not supported by workload churn, only"),
+        (
+            ["--workload", "vmalloc", "--memory", "32M", "--peers"],
+            "--peers does not work .*hugetlb or orders",
+        ),
         (["--json", "no/such/run.json"], "'--json': the directory no/such does not exist: create it first"),
         (["--json", "."], "'--json': . cannot be written"),
         (["--plugins-dir", "nowhere"], "'nowhere' does not exist"),
@@ -62,7 +65,7 @@ def test_more_memory_than_the_host_has_is_refused(command: Command) -> None:
     done = command(*SMALL, "--memory", f"{(available_memory() >> 30) + 64}G")
 
     assert done.status == 2
-    assert re.search(r"memory=\d+G asked for, the host has \d+M available: boot with less", done.line)
+    assert re.search(r"memory=\d+G is too much, the host has \d+M available: boot with less", done.line)
 
 
 def test_an_unsupported_primitive_names_the_supported(command: Command) -> None:
@@ -113,7 +116,7 @@ WRONG_ABI = (
     [
         ("int x;\n", "exports no clearfw_strategy: end the file with CLEARFW_STRATEGY"),
         (WRONG_ABI, "has ABI 3, .*this clearfw has ABI 2"),
-        (in_c("*(volatile int *)8 = 1;"), "mine .*SIGSEGV: nothing of it was timed"),
+        (in_c("*(volatile int *)8 = 1;"), "mine .*SIGSEGV, so it was not timed"),
     ],
     ids=["no export", "wrong ABI", "segfault"],
 )

@@ -136,7 +136,7 @@ def test_a_trace_that_lost_events_is_refused_unless_told(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no trace: an empty file"),
+        (b"", "is not a trace: an empty file"),
         (b"# tracer: nop\n", "clearfw import"),
         (None, "has no events"),
     ],

@@ -44,7 +44,7 @@ def test_info_of_what_is_no_trace_is_one_line(command: Command, tmp_path: Path) 
     for path, said in (
         (tmp_path / "none", "none' does not exist"),
         (tmp_path, "is a directory"),
-        (tmp_path / "text", "text is no trace: no Arrow stream: make one with clearfw record"),
+        (tmp_path / "text", "text is not a trace: no Arrow stream: make one with clearfw record"),
     ):
         done = command("info", path)
         assert (done.status, said in done.line) == (2, True)
@@ -88,7 +88,7 @@ def test_export_of_a_damaged_trace_says_what_is_missing(command: Command, trace:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "a.csv"], "exported are .parquet and .trace: end the name in one of these"),
+        (["-o", "a.csv"], "has an unknown suffix: use .parquet or .trace"),
         (["-o", "no/a.trace"], "the directory no does not exist: create it first"),
         ([], "Missing option '-o'"),
     ],
@@ -145,7 +145,7 @@ def test_diff_of_what_cannot_be_compared_is_one_line(command: Command, trace: Pa
     command("check", "per_page", "--only", "vmalloc_whole", "--json", check)
 
     for pair, said in (
-        ((trace, info), "is no result, a JSON object with a schema"),
+        ((trace, info), "is not a result, a JSON object with a schema"),
         ((info, check), "cannot compare clearfw.info/1 with clearfw.check/1"),
         ((info, tmp_path / "none"), "does not exist"),
     ):

@@ -141,7 +141,7 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
 
 def test_a_command_must_be_there(tmp_path: Path) -> None:
     """It is looked for before anything else is done."""
-    with pytest.raises(CommandError, match="'no-such-program' asked for, no such program is found"):
+    with pytest.raises(CommandError, match="'no-such-program' is not found"):
         recorder.record(RecordPlan(("no-such-program",), tmp_path / "t.arrow"))
     with pytest.raises(CommandError, match="no command was given"):
         recorder.record(RecordPlan((), tmp_path / "t.arrow"))

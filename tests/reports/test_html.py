@@ -167,7 +167,7 @@ def test_what_must_be_known_to_read_the_figures_is_said(saved: dict[str, dict[st
     text = page([documents.parse(saved["bench"], "bench.json")], "One")
 
     for said in (
-        "So few rounds say little",
+        "Too few rounds for a reliable interval",
         "Dropped rounds, with the roofline below 0.8 of its median: 1.",
         "Interrupted after 5 complete rounds",
         "kmaps are counted, not timed",

@@ -276,7 +276,7 @@ def test_the_headline_shows_both_factors_beside_the_published_figure(factors: Sc
     assert re.search(r"per_page +1.00x +1.30x\n", printed)
     assert re.search(r"batched +1.10x +2.60x\n", printed)
     assert "2.60x here" in printed
-    assert "2.68x as published" in printed
+    assert "2.68x was published" in printed
 
 
 def test_the_primitive_of_the_baseline_comes_first(factors: SceneRun) -> None:

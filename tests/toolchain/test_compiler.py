@@ -139,7 +139,7 @@ def test_a_prebuilt_file_needs_no_compiler(source: Path, monkeypatch: pytest.Mon
     key = hashlib.sha256(f"{' '.join(digests)} PAGE_SHIFT=12 CONFIG_HIGHMEM=1".encode()).hexdigest()[:16]
     prebuilt = source.parent / "prebuilt" / f"mine-{key}.so"
     prebuilt.parent.mkdir()
-    prebuilt.write_bytes(b"as it is")
+    prebuilt.write_bytes(b"unchanged")
     monkeypatch.setenv("CC", "no-such-compiler")
 
     assert prebuilt == compile_c(source, ["PAGE_SHIFT=12", "CONFIG_HIGHMEM=1"])

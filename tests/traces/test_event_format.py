@@ -99,9 +99,9 @@ def test_anything_else_is_no_constant(expression: str) -> None:
 
 def test_what_is_no_format_is_refused() -> None:
     """Each thing that is missing is told by its name."""
-    with pytest.raises(TraceError, match=r"x\.format is no event format"):
+    with pytest.raises(TraceError, match=r"x\.format is not an event format"):
         event_format.parse("hello", "x.format")
-    with pytest.raises(TraceError, match="header_page tells nothing of timestamp"):
+    with pytest.raises(TraceError, match="header_page does not describe timestamp"):
         event_format.layout("hello", FORMATS)
     with pytest.raises(TraceError, match="no format of mm_page_alloc"):
         event_format.layout(HEADER, {})
@@ -119,5 +119,7 @@ def test_what_is_no_format_is_refused() -> None:
 
 def test_sub_buffers_past_a_batch_are_refused() -> None:
     """A header_page cannot make anyone reserve gigabytes."""
-    with pytest.raises(TraceError, match="has sub-buffers of 4000000000 bytes, this reads up to 524288"):
+    with pytest.raises(
+        TraceError, match="has sub-buffers of 4000000000 bytes, but clearfw reads only up to 524288"
+    ):
         event_format.layout(HEADER.replace("size:4080", "size:4000000000"), FORMATS)

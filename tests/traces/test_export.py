@@ -89,5 +89,5 @@ def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name
 
 def test_other_formats_are_refused(trace: Trace, tmp_path: Path) -> None:
     """With the two there are."""
-    with pytest.raises(TraceError, match=r"a.csv asked for, exported are .parquet and .trace: end the name"):
+    with pytest.raises(TraceError, match=r"a.csv has an unknown suffix: use .parquet or .trace"):
         export.export(trace, tmp_path / "a.csv")

@@ -129,7 +129,9 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
         (empty, "an empty file"),
         (tmp_path, "no Arrow stream"),
     ):
-        with pytest.raises(TraceError, match=rf"{path} is no trace: {found}: make one with clearfw record"):
+        with pytest.raises(
+            TraceError, match=rf"{path} is not a trace: {found}: make one with clearfw record"
+        ):
             read(path)
     with pytest.raises(FileNotFoundError, match="none"):
         read(tmp_path / "none")

@@ -165,5 +165,5 @@ def test_format_files_that_cannot_be_are_refused(folder: Path, tmp_path: Path) -
     text = path.read_text()
     for wrong in ("offset:99999;", "offset:99999999999;"):
         path.write_text(text.replace("offset:16;", wrong))
-        with pytest.raises(TraceError, match="the format files cannot be"):
+        with pytest.raises(TraceError, match="the format files are not valid"):
             import_raw.import_folder(folder, tmp_path / "t.arrow")

@@ -174,10 +174,10 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
         (attrs.evolve(ENDING, lost=1234), "1,234 events were lost during the recording"),
         (attrs.evolve(ENDING, lost=None), "it is not known whether events were lost"),
         (attrs.evolve(ENDING, interrupted=True), "the recording was interrupted before its command ended"),
-        (attrs.evolve(ENDING, bad_lines=3), "3 lines of the text it was imported from could not be read"),
+        (attrs.evolve(ENDING, bad_lines=3), "3 lines of the imported text could not be read"),
         (
             attrs.evolve(ENDING, unknown_gfp=("__GFP_NEW",)),
-            "gfp flags without a name here, left out: __GFP_NEW",
+            "unknown gfp flags, left out: __GFP_NEW",
         ),
         (attrs.evolve(ENDING, exit_status=3), "exit status 3"),
     ],

@@ -132,7 +132,7 @@ def test_with_highmem_every_chunk_is_of_it(opened: Opened, highmem: int) -> None
 
 def test_too_little_highmem_is_refused(opened: Opened) -> None:
     """It would measure lowmem, and call it HIGHMEM."""
-    with pytest.raises(ConfigError, match=r"highmem=1M asked for, which holds no aligned chunk .* give 8M"):
+    with pytest.raises(ConfigError, match=r"highmem=1M is too small for an aligned chunk: give 8M"):
         opened(Hugetlb(), "highmem_fallback", highmem=1 << 20)
 
 
