@@ -1,4 +1,4 @@
-"""What a machine boots with, read and written as a kernel command line."""
+"""The configuration of a machine, in the form of a kernel command line."""
 # ruff: noqa: ANN401, RUF009  (fields come from functions, which like attrs.field() return Any)
 
 import re
@@ -69,7 +69,7 @@ def _format_on_off(value: bool) -> str:  # noqa: FBT001  (likewise; the kernel t
 
 @attrs.frozen
 class _Parameter:
-    """How a field of Config is called, read and written on the command line."""
+    """Name, parser and writer of a field of Config on the command line."""
 
     key: str
     read: Callable[[str], object]

@@ -1,4 +1,4 @@
-"""What the host can give: memory, processors, and their names."""
+"""Resources of the host: memory and processors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def available_memory() -> int:
 
 
 def check_memory(nbytes: int) -> None:
-    """Raise MemoryLimitError when NBYTES cannot be had, before anything is touched."""
+    """Raise MemoryLimitError if the host does not have NBYTES, before any memory is touched."""
     available = available_memory()
     if nbytes > available:
         msg = (
@@ -40,7 +40,7 @@ def _mem_available() -> int:
 
 
 def _cgroup_rooms() -> list[int]:
-    """What the memory controller leaves, version 2 or 1, where it has a limit."""
+    """Return the bytes that the memory cgroup (v2 or v1) leaves, or None without a limit."""
     base = Path("/sys/fs/cgroup")
     rooms = []
     for limit, usage in (

@@ -1,4 +1,4 @@
-"""The pytest plugin: a machine as a fixture, configured by a marker. None is booted before a test asks."""
+"""The pytest plugin: a machine as a fixture, configured by a marker. It boots only for tests that use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKER = "clearfw"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         f'{_MARKER}(cmdline, stack=None): boot clearfw_machine so, as "init_on_alloc=1 highmem=16M"',
@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def clearfw_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """A booted machine, valid at the test's end, closed after it; @pytest.mark.clearfw(...) configures it."""
+    """A machine that is checked and closed after the test; @pytest.mark.clearfw(...) configures it."""
     from clearfw.machine import Machine
 
     marker = request.node.get_closest_marker(_MARKER)

@@ -1,4 +1,4 @@
-"""The registry: plugins found, loaded each in its own try, and what they offer."""
+"""The registry finds plugins, loads each of them separately, and keeps their offers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Status: TypeAlias = Literal["active", "blocked", "failed"]
 
 @attrs.frozen
 class PluginInfo:
-    """A plugin that was found, and what became of it.
+    """A plugin that was found, and its status.
 
     Attributes:
         version: of the distribution that brings it; empty for a file or module named by hand.
@@ -51,7 +51,7 @@ class PluginInfo:
 
 @attrs.frozen
 class Registry:
-    """All that the active plugins offer, by name, and every plugin found."""
+    """Offers of the active plugins, by name, and all plugins found."""
 
     strategies: Mapping[str, Strategy]
     primitives: Mapping[str, Primitive]
@@ -60,7 +60,7 @@ class Registry:
     _manager: pluggy.PluginManager
 
     def default_stack(self, config: Config) -> str:
-        """Return the stack for CONFIG when none is asked for; raises PluginError, ConfigError."""
+        """Return the default stack for CONFIG; raises PluginError, ConfigError."""
         hook = self._manager.hook.clearfw_default_stack
         try:
             stack = hook(config=config)
@@ -74,7 +74,7 @@ class Registry:
 
 
 def load(*, block: Collection[str] = (), plugins_dir: Path | None = None) -> Registry:
-    """Return what is installed, in PLUGINS_DIR and in $CLEARFW_PLUGINS, bar the plugins named in BLOCK.
+    """Return installed plugins, and those in PLUGINS_DIR and $CLEARFW_PLUGINS, without those in BLOCK.
 
     A plugin that cannot be loaded is listed as failed, with the reason, and stops no other.
     """
@@ -86,13 +86,13 @@ def load(*, block: Collection[str] = (), plugins_dir: Path | None = None) -> Reg
 
 @functools.cache
 def default() -> Registry:
-    """Return what is installed and in $CLEARFW_PLUGINS, loaded once in a process."""
+    """Return installed plugins and those in $CLEARFW_PLUGINS, loaded once in a process."""
     return load()
 
 
 @attrs.frozen
 class _Candidate:
-    """A plugin found and not loaded yet."""
+    """A plugin that was found but is not yet loaded."""
 
     name: str
     origin: str
@@ -147,7 +147,7 @@ def _file(path: Path) -> _Candidate:
 
 
 class _OneFile:
-    """The plugin that a C file is: it offers one strategy."""
+    """Plugin made from a C file; it offers one strategy."""
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
@@ -159,7 +159,7 @@ class _OneFile:
 
 @attrs.frozen
 class _Offer:
-    """What one plugin brings."""
+    """The offers of one plugin."""
 
     hooks: tuple[str, ...]
     strategies: Sequence[Strategy]
@@ -167,7 +167,7 @@ class _Offer:
     workloads: Sequence[Named]
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Yield each thing as its kind and name."""
+        """Yield the kind and name of each offer."""
         kinds: dict[str, Sequence[Named]] = {
             "strategy": self.strategies,
             "primitive": self.primitives,
@@ -179,7 +179,7 @@ class _Offer:
 
 
 class _Loader:
-    """Tries plugins one after the other, and keeps what the good ones offer."""
+    """Loads plugins one after the other, and keeps the offers of those that work."""
 
     def __init__(self, block: Collection[str]) -> None:
         self.block = block
@@ -189,7 +189,7 @@ class _Loader:
         self._owner: dict[tuple[str, str], str] = {}
 
     def add(self, candidate: _Candidate) -> None:
-        """Load CANDIDATE and record what became of it."""
+        """Load CANDIDATE and record its status."""
         if candidate.name in self.block:
             self._record(candidate, "blocked", f"-p no:{candidate.name}")
             return
@@ -207,7 +207,7 @@ class _Loader:
         self._record(candidate, "active", odd, hooks=offer.hooks, strategies=strategies)
 
     def registry(self) -> Registry:
-        """Return all offers as one."""
+        """Return the offers of all plugins together."""
         return Registry(
             strategies={strategy.name: strategy for offer in self.offers for strategy in offer.strategies},
             primitives={primitive.name: primitive for offer in self.offers for primitive in offer.primitives},
@@ -301,7 +301,7 @@ def _said(error: BaseException) -> str:
 
 
 def _culprit(hook: pluggy.HookCaller, error: Exception) -> str:
-    # The plugin whose function the exception passed through.
+    # Find the plugin whose function raised the exception.
     running = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
     names = (impl.plugin_name for impl in hook.get_hookimpls() if impl.function.__code__ in running)
     return next(names, "unknown")

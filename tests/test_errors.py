@@ -211,7 +211,7 @@ def test_a_broken_plugin_is_named_with_its_cause() -> None:
     """The message says which plugin, why, and how to go on without it."""
     error = errors.PluginError("mine", TypeError("no such hook"))
 
-    assert str(error) == "plugin 'mine' failed with TypeError: no such hook; mend it, or pass -p no:mine"
+    assert str(error) == "plugin 'mine' failed with TypeError: no such hook; fix it, or pass -p no:mine"
 
 
 def test_a_compiler_is_quoted_word_for_word() -> None:

@@ -104,7 +104,7 @@ BROKEN = {
     "misspelt": (module(clearfw_strategeis=hookimpl(lambda: 3)), "unknown hook 'clearfw_strategeis'"),
     "argument": (module(clearfw_strategies=clearfw_strategies_with), "extra"),
     "raises": (module(clearfw_strategies=hookimpl(raising)), "RuntimeError: of all things"),
-    "no_list": (module(clearfw_strategies=hookimpl(lambda: 3)), "returned 3, and must return a list"),
+    "no_list": (module(clearfw_strategies=hookimpl(lambda: 3)), "returned 3, but must return a list"),
     "nothing": (module(clearfw_strategies=hookimpl(lambda: [3])), "3 is not a strategy: .* @hookimpl"),
     "primitive": (module(clearfw_primitives=hookimpl(lambda: [3])), "returned 3, which is not a Primitive"),
     "workload": (module(clearfw_workloads=hookimpl(lambda: [3])), "returned 3, which has no name"),
@@ -166,7 +166,7 @@ def test_of_two_plugins_of_one_name_the_second_is_refused(install: Install) -> N
     loaded = load()
 
     assert [plugin.status for plugin in loaded.plugins] == ["active", "failed"]
-    assert "brings plugin 'same', and so does plugin 'same'" in loaded.plugins[1].reason
+    assert "plugin 'same' and plugin 'same' both offer plugin 'same'" in loaded.plugins[1].reason
 
 
 def test_a_blocked_plugin_is_not_even_imported(install: Install) -> None:
@@ -272,7 +272,9 @@ def test_no_default_stack_is_a_clear_error(install: Install) -> None:
     """The message lists the plugins that could have named one."""
     install("good", offering("mine"))
 
-    with pytest.raises(ConfigError, match=r"no active plugin names one \(active: good\): name a stack"):
+    with pytest.raises(
+        ConfigError, match=r"no active plugin offers a default stack \(active: good\): name a stack"
+    ):
         load().default_stack(Config())
 
 

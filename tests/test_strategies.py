@@ -197,7 +197,7 @@ def test_a_python_file_with_none_or_several_is_refused(tmp_path: Path, text: str
     path = tmp_path / "mine.py"
     path.write_text(text)
 
-    with pytest.raises(StrategyError, match=f"must define one strategy, and defines {defined}"):
+    with pytest.raises(StrategyError, match=f"must define one strategy, but defines {defined}"):
         from_file(path)
 
 
@@ -265,7 +265,7 @@ def test_a_strategy_from_nowhere_has_no_source() -> None:
 @pytest.mark.parametrize("name", ["", "a+b", "a b", "a/b"])
 def test_a_name_must_fit_into_a_stack(name: str) -> None:
     """What a stack could not spell is refused where it is made."""
-    with pytest.raises(StrategyError, match="cannot stand in a stack"):
+    with pytest.raises(StrategyError, match="cannot be used in a stack"):
         native(name)
 
 
@@ -296,12 +296,12 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 def test_a_stack_asks_nobody_twice(tmp_path: Path) -> None:
     """Neither by its name nor by its file."""
-    with pytest.raises(StrategyError, match="asks 'batched' twice"):
+    with pytest.raises(StrategyError, match="names 'batched' twice"):
         parse_stack("batched+per_page+batched", KNOWN)
 
     path = tmp_path / "mine.c"
     path.write_text("CLEARFW_STRATEGY(mine);\n")
-    with pytest.raises(StrategyError, match="asks 'mine' twice"):
+    with pytest.raises(StrategyError, match="names 'mine' twice"):
         parse_stack(f"{path}+{path}", KNOWN)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.workloads.protocol import Bench, Latency, Options, Scene, Timing
 
-# What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
+# Label of a strategy that has its own instructions and calls no primitive.
 OWN = "own"
 _ALL = 100  # percent
 
@@ -229,7 +229,7 @@ class _Session:
         return case, variant.label, variant.primitive
 
     def take_latencies(self) -> None:
-        """In a run of its own: a clock reading around every allocation would change the throughput."""
+        """Time single allocations in a separate run, because reading the clock changes the throughput."""
         for variant in self.variants:
             self.apply(variant)
             with _blaming(variant.label):

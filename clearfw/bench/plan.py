@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What is to be measured.
+    """The plan of a measurement.
 
     Attributes:
         stacks: label and strategies of each row, before primitives multiply them.

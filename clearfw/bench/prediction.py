@@ -43,7 +43,7 @@ class Prediction:
 
 @attrs.frozen(kw_only=True)
 class Recorded:
-    """What a prediction starts from.
+    """Figures that a prediction starts from.
 
     Attributes:
         system_s: the system time of the recorded program.
@@ -57,7 +57,7 @@ class Recorded:
 
 @attrs.frozen
 class Outcome:
-    """What was predicted, and from what; or what is in the way of a prediction."""
+    """A prediction and its input, or the reason why there is none."""
 
     recorded: Recorded | None = None
     predictions: Sequence[Prediction] = ()

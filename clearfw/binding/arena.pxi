@@ -62,7 +62,7 @@ cdef class Arena:
 
     @property
     def nchunks(self) -> int:
-        """How many chunks there are."""
+        """Number of chunks."""
         return self.c.nr_chunks
 
     @property
@@ -106,7 +106,7 @@ cdef class Arena:
         return ns
 
     def dirty(self, unsigned int chunk):
-        """Fill the chunk with garbage, as much of it as is to be dirty, and leave none of it in a cache."""
+        """Fill the dirty share of the chunk with garbage, and leave no line of it in a cache."""
         self._check_chunk(chunk)
         with nogil:
             arena_dirty(&self.c, chunk)

@@ -65,12 +65,12 @@ cdef class Pages(_Buffer):
 
     @property
     def npages(self) -> int:
-        """How many pages."""
+        """Number of pages."""
         return 1 << self.order
 
     @property
     def nbytes(self) -> int:
-        """How many bytes."""
+        """Number of bytes."""
         return 1 << (self.order + self.machine.require().page_shift)
 
     @property
@@ -243,7 +243,7 @@ cdef class VmallocArea(_Buffer):
 
     @property
     def address(self) -> int:
-        """Where it begins, with its KASAN tag."""
+        """Address of the first byte, with its KASAN tag."""
         self.require()
         return <uintptr_t>self.area.tagged
 

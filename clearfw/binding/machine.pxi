@@ -243,7 +243,7 @@ cdef class CoreMachine:
         area.freed = True
         with nogil:
             status = c_vfree(machine, start)
-        # Any other failure is a page's, which nobody cleared: by then the area is gone.
+        # Any other failure comes from a page that no strategy cleared; the area no longer exists then.
         area.freed = status not in (-CLEARFW_EIN_INIT, -CLEARFW_EMAP_COUNT)
         self.check(status)
 
@@ -301,7 +301,7 @@ cdef class CoreMachine:
 
     @property
     def backing(self) -> str:
-        """What was obtained: hugetlb, thp or base. See huge_bytes for how much of it is huge."""
+        """The backing in use: hugetlb, thp or base. huge_bytes says how much of it is huge."""
         return _BACKINGS[<int>self.require().memory.backing]
 
     @property
@@ -382,7 +382,7 @@ cdef class CoreMachine:
             machine_drain(machine)
 
     def what_is_wrong(self):
-        """Return None when every structure of the machine is valid, else the first thing that is not."""
+        """Return None if every structure of the machine is valid, otherwise the first error."""
         cdef c_machine *machine = self.require()
         cdef const char *wrong
         with nogil:

@@ -13,12 +13,12 @@ cdef class PageRange:
 
     @property
     def npages(self) -> int:
-        """How many pages."""
+        """Number of pages."""
         return self.count
 
     @property
     def nbytes(self) -> int:
-        """How many bytes."""
+        """Number of bytes."""
         return self.count << self.machine.require().page_shift
 
     @property
@@ -58,7 +58,7 @@ cdef class VmallocRange:
 
     @property
     def address(self) -> int:
-        """Where it begins, with its KASAN tag."""
+        """Address of the first byte, with its KASAN tag."""
         return <uintptr_t>self.start
 
     @property

@@ -83,7 +83,7 @@ cdef NativeStrategyHandle _handle(const clearfw_strategy *strategy):
 
 
 def witness() -> NativeStrategyHandle:
-    """Return the strategy for the end of a stack under test: it claims all, and sees what was passed on to it."""
+    """Return the witness, for the end of a stack under test: it claims all pages that others passed on."""
     return _handle(&witness_strategy)
 
 

@@ -153,7 +153,7 @@ def _tell_matrix(graph: csr_array, started: float) -> None:
 
 
 def _tell(line: str) -> None:
-    # At once: whoever records sees how far it is.
+    # Flushed at once, so that the user sees the progress.
     print(line, flush=True)  # noqa: T201  it is a program of its own
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw.graphs.kronecker import Numbers, Vertices
 
 NOT_REACHED = -1
-_CHUNK = 1 << 18  # rows whose edges are validated at a time
+_CHUNK = 1 << 18  # rows whose edges are validated in one step
 
 
 def search(graph: csr_array, root: int) -> Vertices:

@@ -67,6 +67,6 @@ class SavedVerdict:
 
 @attrs.frozen
 class SavedChecks:
-    """What `clearfw check` found."""
+    """Saved results of `clearfw check`."""
 
     results: tuple[SavedVerdict, ...]

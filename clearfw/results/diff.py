@@ -30,7 +30,7 @@ _ORIGIN = ("kernel", "cpu_model", "init_on_alloc", "init_on_free", "source", "co
 
 @attrs.frozen
 class Figure:
-    """What a row says: a number or a word, and the 95 % interval of a number that was measured."""
+    """Value of a row: a number or a word, with the 95 % interval of a measured number."""
 
     value: float | str | None
     ci95: tuple[float, float] | None = None
@@ -60,7 +60,7 @@ class DiffRow:
 
     @property
     def change_ci95(self) -> tuple[float, float] | None:
-        """Its interval, from the far ends of both, and so rather too wide."""
+        """Interval of the change, from the far ends of both intervals, so it is wider than necessary."""
         if self.old.ci95 is None or self.new.ci95 is None or not all(self.old.ci95):
             return None
         (old_low, old_high), (new_low, new_high) = self.old.ci95, self.new.ci95
@@ -94,7 +94,7 @@ class Comparison:
 
 @attrs.frozen
 class _Schema:
-    """How the results of a schema are compared.
+    """Rules for comparing the results of a schema.
 
     Attributes:
         figure: the name of what is compared.
@@ -172,7 +172,7 @@ def _rows(schema: _Schema, document: Document) -> dict[Key, Figure]:
 
 @attrs.frozen
 class _Reading:
-    """Where a document turns out to be other than its schema says."""
+    """Turns an unexpected document into a ResultError."""
 
     document: Document
 
@@ -181,7 +181,7 @@ class _Reading:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (AttributeError, IndexError, KeyError, TypeError, ValueError)):
-            msg = f"a result does not follow its schema {self.document['schema']} ({error!r:.80}): write it again"
+            msg = f"a result is not as {self.document['schema']} should be ({error!r:.80}): write it again"
             raise ResultError(msg) from error
 
 

@@ -80,7 +80,7 @@ class SavedPredictions:
 
 @attrs.frozen
 class SavedTrace:
-    """What was replayed."""
+    """The replayed trace."""
 
     path: str
     exact: bool
@@ -88,7 +88,7 @@ class SavedTrace:
 
 @attrs.frozen
 class SavedReplay(SavedBench):
-    """What `clearfw replay` measured; its rows are of all orders together."""
+    """Saved results of `clearfw replay`; each row covers all orders together."""
 
     trace: SavedTrace
     mode: str

@@ -24,7 +24,7 @@ _LONGEST = 40  # no line of a template grows beyond what ruff format leaves alon
 
 @attrs.frozen
 class Names:
-    """What a package and its parts are called.
+    """Names of a package and its parts.
 
     Attributes:
         distribution: what pip installs, and the directory.

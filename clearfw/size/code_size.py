@@ -48,7 +48,7 @@ class Way:
 
 @attrs.frozen
 class Size:
-    """What a stack costs on one architecture.
+    """Code size of a stack on one architecture.
 
     Attributes:
         config: what was compiled for, and what of it was left out because no kernel there has it.

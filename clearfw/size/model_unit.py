@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.toolchain.architectures import Architecture
 
-# What stands before a strategy's functions, by where the code is said to be.
+# Declaration before a strategy's functions, for each placement of the code.
 WAYS = {"inline": "static inline", "out of line": "static noinline", "compiler's choice": "static"}
 
 # The callers of mm/page_alloc.c (7.3) that post_alloc_hook() and __free_pages_prepare() are expanded in.
@@ -187,7 +187,7 @@ class Unit:
         """Return the function that a caller calls: a strategy's own, or the one that a stack is made into."""
         if self._is_one_function(point):
             return next(self.chain(point))[1]
-        # One for alloc and free, as in the kernel, where the same is asked at both.
+        # One function for alloc and free if both call the same, as in the kernel.
         alike = list(self.chain("alloc")) == list(self.chain("free"))
         return _STACKED[point if point == "vmalloc" or not alike else ""]
 

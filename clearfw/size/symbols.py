@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\.\d+")
 
 @attrs.frozen
 class Symbol:
-    """What one name takes.
+    """Size of one symbol.
 
     Attributes:
         code: whether it is instructions, and not data.

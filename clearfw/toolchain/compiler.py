@@ -164,7 +164,7 @@ def outputs(compiler: Compiler, source: Source | None, arguments: Sequence[str])
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, env=environment
         )
-        # It was given copies: told of the files that someone wrote.
+        # The compiler gets copies, but its messages must name the original files.
         stderr = done.stderr.replace(f"{root}/", "/")
         if done.returncode:
             about, text = (source.about, source.text) if source else (arguments[-1], "")
@@ -226,7 +226,7 @@ def _header_digests() -> tuple[str, ...]:
 
 
 def _identity(source: Source, options: Sequence[str]) -> str:
-    # Free of the compiler, so that what was built beforehand is found where there is none.
+    # Without the compiler in the key, prebuilt files are found on a machine that has no compiler.
     return " ".join([*_header_digests(), sha256(source.data), " ".join(options)])
 
 

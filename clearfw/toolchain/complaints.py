@@ -1,4 +1,4 @@
-"""What a compiler complains of: the names that nobody declares."""
+"""Finds undeclared names in a compiler's messages."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Source:
 
     @property
     def data(self) -> bytes:
-        """Its own contents."""
+        """Contents of the file."""
         return next(iter(self.files.values()))
 
     @property
@@ -54,12 +54,12 @@ class Source:
 
     @property
     def text(self) -> str:
-        """Its own contents, as text."""
+        """Contents of the file as text."""
         return self.data.decode(errors="replace")
 
     @property
     def headers(self) -> Mapping[Path, bytes]:
-        """What it includes by a quoted path: an edit there makes another object."""
+        """Headers that the file includes by a quoted path. An edit there makes another object."""
         return dict(list(self.files.items())[1:])
 
     def kernel_headers(self) -> set[str]:
@@ -119,7 +119,7 @@ def headers_below(directory: Path, *patterns: str) -> Iterator[Path]:
 
 
 def _absolute(path: Path) -> Path:
-    # Not resolved: the compiler goes by the path that is written, and not by what a link stands for.
+    # Links are not resolved: the compiler uses the path as written.
     return Path(os.path.abspath(path))  # noqa: PTH100  Path.absolute() keeps "..", which may cross a link
 
 

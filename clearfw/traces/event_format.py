@@ -37,7 +37,7 @@ _EVENT_BYTES = 8
 
 @attrs.frozen
 class Field:
-    """Where a field is, in bytes; size 0: the record has none."""
+    """Place of a field in bytes; size 0 means that the record does not have it."""
 
     offset: int
     size: int
@@ -66,7 +66,7 @@ class Format:
 
 @attrs.frozen
 class Record:
-    """Where one tracepoint's records have what a column holds."""
+    """Places of the fields in the records of one tracepoint."""
 
     id: int
     pid: Field
@@ -78,7 +78,7 @@ class Record:
 
 @attrs.frozen
 class Layout:
-    """Where everything is in a sub-buffer: struct rb_layout of csrc/trace/ring_buffer.h.
+    """Layout of a sub-buffer: struct rb_layout of csrc/trace/ring_buffer.h.
 
     Attributes:
         nbytes: of a sub-buffer, with its header.

@@ -44,7 +44,7 @@ BATCH = 1 << 16
 
 
 class Kind(enum.IntEnum):
-    """Which tracepoint: csrc/trace/trace_event.h, enum trace_kind."""
+    """The tracepoint of an event: csrc/trace/trace_event.h, enum trace_kind."""
 
     ALLOC = 0
     FREE = 1
@@ -102,7 +102,7 @@ def _texts(value: Iterable[object] | None) -> tuple[str, ...] | None:
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """What is known of a trace when its recording begins: its schema's metadata.
+    """Metadata that is known when a recording begins; it is in the schema's metadata.
 
     Attributes:
         source: "record", or the format it was imported from.
@@ -136,7 +136,7 @@ class Origin:
 
 @attrs.frozen(kw_only=True)
 class Ending:
-    """What is known when it ends.
+    """Metadata that is known when a recording ends.
 
     Attributes:
         lost: events that the kernel dropped; None: not known.
@@ -363,7 +363,7 @@ def _origin(path: Path, found: pa.Schema) -> Origin:
         raise TraceError(msg)
     origin = _record(path, Origin, about)
     if _columns(found) != _columns(schema(origin)):
-        raise _damaged(path, f"claims to be a {SCHEMA} but has other columns")
+        raise _damaged(path, f"claims to be a {SCHEMA}, but has other columns")
     return origin
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clearfw.traces.text_input import Text
 
 _CHUNK = 1 << 20
-# Its text does not say when events were lost, but where it is asked to and some were.
+# The text of perf reports lost events only with --show-lost-events.
 _SILENT_ON_LOSS = "perf script"
 
 
@@ -46,7 +46,7 @@ class BadLine:
 
 @attrs.frozen(kw_only=True)
 class Import:
-    """What a text held.
+    """Summary of an imported text.
 
     Attributes:
         form: what printed it.

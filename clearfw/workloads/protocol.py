@@ -20,7 +20,7 @@ GIB = 1 << 30
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How a workload is to run.
+    """Options of a workload run.
 
     Attributes:
         memory: bytes of the machine; 0 lets the workload choose.
@@ -79,7 +79,7 @@ class Bench(Protocol):
 
     @property
     def cases(self) -> Sequence[int | None]:
-        """What is timed one after the other: block orders, or None for the one case there is."""
+        """Cases that are timed one after the other: block orders, or None for a single case."""
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:
         """Take one sample of CASE on the memory of TURN; several results where a run gives several."""
@@ -95,7 +95,7 @@ class Bench(Protocol):
 
 
 class Workload(Protocol):
-    """What `clearfw bench --workload` names.
+    """A workload for `clearfw bench --workload`.
 
     Attributes:
         point: the init point it is about, "alloc" or "vmalloc".

@@ -69,7 +69,7 @@ class ReplayWorkload:
     supports = frozenset({"kasan", "touch"})
 
     def __init__(self, replay: Followed, mode: Mode = "alloc", *, faults: bool = False) -> None:
-        """With FAULTS, what the kernel clears at the fault is cleared too, at its allocation."""
+        """With FAULTS, pages that the kernel clears at the page fault are cleared at their allocation."""
         self.replay = replay
         self.mode = mode
         self.faults = faults

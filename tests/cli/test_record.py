@@ -142,14 +142,14 @@ def test_without_root_it_says_so() -> None:
     done = finished(program("record", "-o", os.devnull, "--", "true", before=NOBODY))
 
     assert done.status == 2
-    assert done.line == "recording needs root, this is user 65534: run the same with sudo"
+    assert done.line == "recording needs root, but this is user 65534: run it with sudo"
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ((), "Missing option '-o'"),
-        (("-o", "-", "true"), "standard output is the command's: name a file"),
+        (("-o", "-", "true"), "standard output belongs to the command: name a file"),
         (("-o", "/nowhere/t", "true"), "the directory /nowhere does not exist: create it first"),
         (("-o", "T"), "no command was given: write it last, as in -- make -j2"),
         (("-o", "T", "no-such-program"), "'no-such-program' is not found"),

@@ -19,7 +19,7 @@ from clearfw.host import available_memory
     ("arguments", "said"),
     [
         (["batchd"], r"unknown strategy 'batchd' \(did you mean 'batched'\?\): known are batched"),
-        (["batched+batched"], "asks 'batched' twice"),
+        (["batched+batched"], "names 'batched' twice"),
         (["gone.c"], r"no strategy file gone\.c: give a name, or the path"),
         (["--workload", "hugetbl"], r"unknown workload 'hugetbl' \(did you mean 'hugetlb'\?\): known are"),
         (["--primitive", "stosbb"], r"unknown primitive 'stosbb' \(did you mean 'stosb'\?\)"),

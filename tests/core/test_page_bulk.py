@@ -131,7 +131,7 @@ def test_a_contiguous_block_needs_a_free_range(boot: Boot) -> None:
         if pages.pfn // 1024 in (1, 2):
             pages.free()
 
-    with pytest.raises(OutOfMemoryError, match=r"contiguous range.*2048 free pages"):
+    with pytest.raises(OutOfMemoryError, match=r"contiguous range.*2048 pages are free"):
         machine.alloc_contig(11)
 
 

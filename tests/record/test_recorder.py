@@ -132,7 +132,7 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter")
     script.chmod(0o755)
-    with pytest.raises(CommandError, match=r"it cannot be run \(No such file or directory\): try it"):
+    with pytest.raises(CommandError, match=r"cannot be run \(No such file or directory\): try it"):
         recorder.record(RecordPlan((str(script),), output))
 
     assert output.read_text() == "precious"

@@ -142,7 +142,7 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     [
         (
             {"schema": "clearfw.trace/2"},
-            "a trace of schema 'clearfw.trace/2', this clearfw reads clearfw.trace/1",
+            "a trace of schema 'clearfw.trace/2', not clearfw.trace/1",
         ),
         ({"schema": "-"}, "a trace of schema without a name"),
         ({"schema": [[]]}, "a trace of schema without a name"),
@@ -166,7 +166,7 @@ def test_metadata_out_of_range_is_refused(tmp_path: Path, changes: dict[str, Any
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [(b"[" * 100_000, "no JSON"), (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[]", "no JSON object")],
+    [(b"[" * 100_000, "not JSON"), (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[]", "not a JSON object")],
     ids=["deep", "cut", "not UTF-8", "a list"],
 )
 def test_metadata_that_is_no_json_is_refused(tmp_path: Path, text: bytes, found: str) -> None:
