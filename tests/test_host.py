@@ -82,7 +82,7 @@ def test_the_last_byte_can_be_had_and_no_more() -> None:
 
 @pytest.mark.usefixtures("write")
 def test_an_address_space_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RLIMIT_AS below what is asked for."""
+    """RLIMIT_AS is below the requested memory."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64 * MIB, resource.RLIM_INFINITY))
 
     host.check_memory(64 * MIB)

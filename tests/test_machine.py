@@ -254,7 +254,7 @@ except MemoryLimitError as error:
     ],
 )
 def test_an_address_space_limit_is_named(room: int, message: str) -> None:
-    """RLIMIT_AS below what was asked for, or used up half-way."""
+    """RLIMIT_AS is below the requested memory, or runs out half-way."""
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room)], capture_output=True, text=True, check=True
     )
@@ -270,7 +270,7 @@ def test_hugetlb_backing_serves_no_highmem() -> None:
 
 @pytest.mark.parametrize("backing", ["thp", "base", "auto"])
 def test_the_backing_obtained_is_told(boot: Boot, backing: str) -> None:
-    """What was asked for, or for auto what works; with base pages nothing is huge."""
+    """The backing is the requested one, or for auto the first that works; base pages are not huge."""
     machine = boot(f"backing={backing}")
     machine.populate()
 

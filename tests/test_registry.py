@@ -236,7 +236,7 @@ def test_a_directory_brings_its_files(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    """It was asked for by name, so it is not passed over."""
+    """A named strategy is not skipped silently."""
     with pytest.raises(ConfigError, match=r"no plugins directory .*gone"):
         load(plugins_dir=tmp_path / "gone")
 
@@ -298,7 +298,7 @@ def test_the_shipped_default_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_plugin_may_replace_the_shipped_default(install: Install) -> None:
-    """The shipped one is asked last."""
+    """The shipped strategy is called last."""
     install("a_mine", module(clearfw_default_stack=hookimpl(lambda: "per_page")))
     install("defaults", clearfw_plugins.defaults)
 

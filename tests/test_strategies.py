@@ -66,7 +66,7 @@ class Handle:
 
 
 def native(name: str, **options: bool) -> NativeStrategy:
-    """Return a strategy in C whose file nobody reads."""
+    """Return a strategy in C whose file is never read."""
     return NativeStrategy(name, Path(f"{name}.c"), "for a test", **options)
 
 
@@ -87,7 +87,7 @@ KNOWN = {name: native(name) for name in ("batched", "highmem_fallback", "per_pag
 
 
 def test_a_native_plugin_implements_what_its_file_implements(manager: pluggy.PluginManager) -> None:
-    """One hookimpl for each point, so that no other point is asked in vain."""
+    """A strategy has a hookimpl only for the init points that it serves."""
     registered = plugin(Handle({"alloc": True, "vmalloc": True}))
     manager.register(registered)
 
@@ -277,7 +277,7 @@ def test_a_stack_is_first_asked_first() -> None:
 
 
 def test_a_stack_may_hold_files(tmp_path: Path) -> None:
-    """A path stands where a name could, and one with a + in it stands alone."""
+    """A path can be used like a name; a path with a + in it must be the whole stack."""
     path = tmp_path / "mine.c"
     path.write_text("CLEARFW_STRATEGY(mine);\n")
     plus = tmp_path / "c++" / "plus.c"
@@ -318,7 +318,7 @@ def test_a_file_is_told_apart_from_others_of_its_name(tmp_path: Path) -> None:
 
 
 def test_strategies_of_several_stacks_are_told_apart(tmp_path: Path) -> None:
-    """One file is one strategy, wherever it stands."""
+    """One file is one strategy, at every place in a stack."""
     mine, other = tmp_path / "mine.c", tmp_path / "other.c"
     for path in (mine, other):
         path.write_text("CLEARFW_STRATEGY(same);\n")

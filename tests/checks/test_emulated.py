@@ -288,7 +288,7 @@ def test_a_strategy_cannot_say_that_a_check_has_no_answer(tmp_path: Path) -> Non
 
 
 def test_this_computers_own_architecture_is_asked_as_it_is(command: Command) -> None:
-    """No emulator stands between where none is needed."""
+    """A native architecture runs without an emulator."""
     native = [name for name, one in ARCHITECTURES.items() if one.is_native]
     if not native:
         pytest.skip("this computer is none of the architectures")

@@ -96,7 +96,7 @@ def test_the_baseline_is_there_without_being_named(command: Command) -> None:
 
 
 def test_the_rows_are_the_kernels_primitive_and_the_best(command: Command) -> None:
-    """One alone where one was asked for; the first asked for is the baseline's."""
+    """One primitive if one was named; the baseline uses the first."""
 
     def primitives(*asked: str) -> list[str]:
         options = [word for one in asked for word in ("--primitive", one)]
@@ -185,7 +185,7 @@ def test_a_kernel_style_file_is_measured(command: Command, tmp_path: Path) -> No
 
 
 def test_a_python_file_is_marked_and_not_ranked(command: Command, tmp_path: Path) -> None:
-    """It stands last, whatever its ratio."""
+    """The row comes last, whatever its ratio."""
     path = tmp_path / "mine.py"
     path.write_text(PYTHON.format(body="pass"))
     done = command(*SMALL, path)
@@ -315,7 +315,7 @@ def test_so_much_is_dirty_before_the_clear(
 
 
 def test_a_broken_installed_strategy_stops_nobody(command: Command, tmp_path: Path) -> None:
-    """The others are measured; what became of it is told in full, and the status is 1."""
+    """The other strategies are measured, the failure is printed in full, and the status is 1."""
     (tmp_path / "crashing.c").write_text(in_c("*(volatile int *)8 = 1;", "crashing"))
     (tmp_path / "unfinished.c").write_text(in_c("folio_zero(page);", "unfinished"))
     done = command(*SMALL, "--plugins-dir", tmp_path)

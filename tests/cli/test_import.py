@@ -275,7 +275,7 @@ BINARY = {
 def test_what_is_no_text_is_refused(
     command: Command, out: Path, tmp_path: Path, start: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
-    """In one line, with what to do about it; and what was at the trace's place is still there."""
+    """The error is one line with advice, and an existing trace stays."""
     text = tmp_path / "text"
     text.write_bytes(pack(start))
     out.write_text("precious")
@@ -344,7 +344,7 @@ def test_a_damaged_archive_gives_what_came_before(
 def test_what_cannot_be_is_told_in_one_line(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    """What was asked, what was found, what to do; and nothing was written."""
+    """The message says what was asked for, what was found and what to do; nothing was written."""
     monkeypatch.chdir(tmp_path)
     text = tmp_path / "text"
     text.write_text(FREE.format("1.0", 1))

@@ -53,7 +53,7 @@ from clearfw.host import available_memory
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_what_cannot_be_is_told_in_one_line(command: Command, arguments: list[str], said: str) -> None:
-    """What was asked, what was found, what to do; and nothing was measured."""
+    """The message says what was asked for, what was found and what to do; nothing was measured."""
     done = command(*SMALL, *arguments)
 
     assert done.status == 2

@@ -33,7 +33,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def test_the_tables(command: Command, trace: Path) -> None:
-    """What was recorded, what was odd in it, every strategy's clears, and the prediction labelled as such."""
+    """The output has the recording, its oddities, every strategy's clears, and a labelled prediction."""
     done = command("replay", trace, *QUICK)
 
     assert (done.status, done.err) == (0, "")

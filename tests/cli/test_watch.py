@@ -32,7 +32,7 @@ def save(path: Path, text: str) -> None:
 
 
 def test_every_save_is_checked_and_timed(tmp_path: Path) -> None:
-    """Compile errors, a file that is gone, a header, a crash: all are told, and it goes on."""
+    """Compile errors, a missing file, a header, a crash: all are reported, and the watch goes on."""
     path, header = tmp_path / "mine.c", tmp_path / "mine.h"
     header.write_text("\n")
     included = KERNEL_STYLE.replace("<clearfw/strategy.h>\n", '<clearfw/strategy.h>\n#include "mine.h"\n')

@@ -58,7 +58,7 @@ def test_a_bulk_allocation_is_all_or_nothing(boot: Boot) -> None:
 
 
 def test_a_bulk_free_is_all_or_nothing(boot: Boot) -> None:
-    """One page that cannot be freed, or stands in the list twice, and none is."""
+    """If one page cannot be freed, or the list has it twice, no page is freed."""
     machine = boot()
     pages = machine.alloc_pages_bulk(3)
     free = machine.nr_free

@@ -338,7 +338,7 @@ def documented_keys(schema: str) -> set[str]:
     ],
 )
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
-    """json.md and what is written agree; where names vary, NAME stands for them."""
+    """json.md and the written documents agree; NAME stands for names that vary."""
     made = write(tmp_path / "made.trace", some_events())
     (tmp_path / "info.json").write_text(json.dumps(results_info.to_json(info.examine(read(made)))))
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)

@@ -37,7 +37,7 @@ def allocations(trace: file.Trace) -> int:
 
 @needs_tracing
 def test_every_page_of_a_command_is_there(tmp_path: Path) -> None:
-    """Who touches 64 MiB allocates that many pages, in one task, and gives them back; no event is lost."""
+    """A program that touches 64 MiB allocates and frees that many pages in one task; no event is lost."""
     plan = RecordPlan((sys.executable, "-c", FAULTS.format(mib=64)), tmp_path / "t.arrow")
     told: list[int] = []
     done = recorder.record(plan, told.append)

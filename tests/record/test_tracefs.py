@@ -187,7 +187,7 @@ def test_what_killed_recorders_left_goes(fake: Path) -> None:
 
 
 def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user is told that it needs root."""
+    """Without root the error says that recording needs root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     with pytest.raises(TracingError, match="needs root, but this is user 1234: run it with sudo"):
         tracefs.mounted().__enter__()
@@ -201,7 +201,7 @@ def test_in_another_pid_namespace_nothing_is_recorded(fake: Path, monkeypatch: p
 
 
 def test_without_tracefs_it_is_told_why(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host or container that cannot mount it is told where to go."""
+    """If tracefs cannot be mounted, the error says where to record instead."""
     (fake / "instances").rmdir()
     monkeypatch.setattr(tracefs, "_tool", lambda name: "false")
     with pytest.raises(TracingError, match=r"there is no tracefs .*mount ended with 1.*record on the host"):

@@ -94,7 +94,7 @@ def test_ids_are_there_once_and_links_find_them(whole: Tags) -> None:
 
 
 def test_every_picture_is_told_in_words(whole: Tags) -> None:
-    """Who cannot see it hears what it shows."""
+    """A plot has a description for readers who cannot see it."""
     pictures = [given for _, given in whole.found if given.get("role") == "img"]
 
     assert len(pictures) == len(whole.named("svg")) == 4

@@ -192,7 +192,7 @@ def test_without_a_baseline_there_is_no_ratio(result: Make, scene_run: Run) -> N
 
 
 def test_two_modes_are_shown_as_two(result: Make, scene_run: Run) -> None:
-    """The median of a row with two modes is starred, and both are told."""
+    """The median of a row with two modes has a star, and a note gives both modes."""
     printed = text(bench.scene(scene_run(result(modes_gbps=(20.0, 9.0)))))
 
     assert "12.34*" in printed
@@ -212,7 +212,7 @@ def test_kmaps_and_walks_have_a_column_and_kmaps_a_price(result: Make, scene_run
 
 
 def test_hw_tags_integrated_init_is_told(result: Make, scene_run: Run) -> None:
-    """Two strategies that were never asked are not to be compared by mistake."""
+    """Two strategies that were never run must not be compared by mistake."""
     counters = attrs.evolve(result().counters, integrated_pages=512)
 
     assert "no strategy was called" in text(bench.scene(scene_run(result(counters=counters))))
@@ -230,7 +230,7 @@ def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -
 
 
 def test_an_interrupted_run_says_how_far_it_came(result: Make, scene_run: Run) -> None:
-    """So that nobody takes it for a whole one."""
+    """A reader must not take it for a complete run."""
     printed = text(bench.scene(scene_run(result(), rounds=7, interrupted=True)))
 
     assert "interrupted after 7 complete rounds" in printed
@@ -267,7 +267,7 @@ def test_several_orders_are_told_apart(result: Make, scene_run: Run) -> None:
 
 
 def test_the_headline_shows_both_factors_beside_the_published_figure(factors: SceneRun) -> None:
-    """Shape by primitive, so that nobody takes one for the other."""
+    """The headline shows shape by primitive, so that the two effects are not confused."""
     headline = bench.headline(factors)
     assert headline is not None
     printed = text(headline, 80)

@@ -74,7 +74,7 @@ def test_a_recording_that_was_cut_off_stays_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.trace", "a.parquet"])
 def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name: str) -> None:
-    """Neither half a file under the name, nor one beside it; what was there before stays."""
+    """No partial file is left under the name or next to it; an existing file stays."""
     (tmp_path / name).write_text("before")
     before = set(tmp_path.iterdir())
 

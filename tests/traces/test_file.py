@@ -69,7 +69,7 @@ def test_an_uncompressed_trace_is_read_in_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_trace_cut_anywhere_is_read_up_to_its_last_whole_batch(tmp_path: Path, compression: str) -> None:
-    """A crash loses the batch that was being written, and no other."""
+    """A crash loses only the batch that was being written."""
     batches = [some_events(50, seed) for seed in range(4)]
     whole = write(tmp_path / "t.trace", *batches, compression=compression).read_bytes()
     cut = tmp_path / "cut.trace"
@@ -255,7 +255,7 @@ def test_a_buffer_that_claims_what_cannot_be_is_refused_or_cut(tmp_path: Path, c
 
 
 def test_a_batch_that_claims_more_rows_than_it_has_is_cut(tmp_path: Path) -> None:
-    """A batch's length is held against its buffers before any row is read."""
+    """The length of a batch is compared with its buffers before any row is read."""
     whole = write(tmp_path / "t.trace", some_events(1000)).read_bytes()
     (tmp_path / "t.trace").write_bytes(whole.replace(struct.pack("<q", 1000), struct.pack("<q", 1 << 40)))
 

@@ -238,7 +238,7 @@ def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
 
 
 def test_a_picture_in_png_is_one(trace: Trace, tmp_path: Path) -> None:
-    """By the ending of the name."""
+    """The suffix of the name decides the format."""
     plots.trace(examine(trace)).save(tmp_path / "t.png")
 
     assert (tmp_path / "t.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -201,7 +201,7 @@ def replayed(ops: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> tuple[int, dic
 
 @given(st.integers(1 << 10, 1 << 13), st.integers(0, 200), st.integers(0, 99))
 def test_a_churn_never_holds_too_much_and_frees_it_all(npages: int, nops: int, seed: int) -> None:
-    """Each free is of a slot in use, with its order; slots stay within what was said."""
+    """Each free names a used slot and its order; slots stay within the stated number."""
     ops, slots = churn.churn_ops(npages, nops, seed)
     most, left = replayed(ops)
 
@@ -264,7 +264,7 @@ def test_the_vmalloc_point_fires_as_in_the_kernel() -> None:
 
 @pytest.mark.parametrize("option", [{"touch": "all"}, {"hot": True}, {"threads": 2}, {"init_on_free": True}])
 def test_an_option_that_a_workload_does_not_support_is_refused(option: dict[str, object]) -> None:
-    """Else its results would be labelled with what was not done."""
+    """Otherwise the results would have the label of an option that was not used."""
     options = Options(**option)  # type: ignore[arg-type]
     (name,) = option
 
@@ -289,7 +289,7 @@ def test_the_shipped_workloads_come_with_a_plugin() -> None:
 
 
 def test_a_strategy_in_python_runs_a_workload(opened: Opened, tmp_path: Path) -> None:
-    """As one in C does: asked as often, and what touches the blocks comes after it."""
+    """A Python strategy is called as often as one in C, and consumers touch the blocks after it."""
     path = tmp_path / "mine.py"
     path.write_text(
         "from clearfw import hookimpl, kernel\n"
