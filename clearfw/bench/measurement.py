@@ -66,7 +66,7 @@ class Variant:
 
 
 def measure(plan: Plan, progress: Progress) -> Iterator[SceneRun]:
-    """Yield what was measured of each scene; PROGRESS is told the rounds done, of how many, and the scene.
+    """Yield the results of each scene; PROGRESS gets finished rounds, all rounds, and the scene.
 
     An interrupt ends it: what was measured so far, in whole rounds, or KeyboardInterrupt where there is none.
     """
@@ -183,7 +183,7 @@ class _Session:
         return f"it claims {told}, but nothing that {self.plan.workload.name} clears here"
 
     def apply(self, variant: Variant) -> None:
-        """Have the machine ask VARIANT."""
+        """Install VARIANT on the machine."""
         self.machine.set_stack(variant.stack)
         if variant.primitive != OWN:
             self.machine.set_primitives(self.by_size(variant.primitive))
@@ -222,7 +222,7 @@ class _Session:
         return {(case, entry.name, OWN): timing.ns / timing.nbytes}
 
     def note(self, variant: Variant, case: int | None, timing: Timing) -> _Key:
-        """Return the row of a sample, having noted what is not its time."""
+        """Return the row of a sample, and keep its bytes and its first dirty byte."""
         self.nbytes[case] = timing.nbytes
         if timing.dirty is not None:
             self.dirty.setdefault((variant.label, variant.primitive), timing.dirty)
@@ -340,7 +340,7 @@ def _how(options: Options) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _blaming(label: str) -> Iterator[None]:
-    """Have whatever a strategy in Python raises end in a StrategyError that names it."""
+    """Turn an exception of a Python strategy into a StrategyError with its name."""
     try:
         yield
     except ClearfwError:

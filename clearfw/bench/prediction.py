@@ -113,7 +113,7 @@ def obstacle(trace: Trace, touch: str) -> str | None:
 
 
 def predict(recorded: Recorded, results: Sequence[Result]) -> list[Prediction]:
-    """Return one for each ranked result; none where the clears alone exceed what was recorded."""
+    """Return a prediction for each ranked result; none if the clears alone exceed the recorded time."""
     rest_s = recorded.system_s - recorded.clears_s
     baseline = next((one for one in results if one.baseline == (one.strategy, one.primitive)), None)
     if rest_s < 0 or baseline is None:

@@ -1,4 +1,4 @@
-"""Preflight: strategies run once in a child process, so that a crash is told in a line."""
+"""Preflight: each strategy runs once in a child process, so that a crash becomes one line."""
 
 from __future__ import annotations
 

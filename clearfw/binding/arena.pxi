@@ -2,7 +2,7 @@
 
 
 cdef class Arena:
-    """All free memory of a machine, held in chunks that are measured one at a time (csrc/bench/arena.h)."""
+    """All free memory of a machine, in chunks that are measured one at a time (csrc/bench/arena.h)."""
 
     cdef CoreMachine machine
     cdef arena c

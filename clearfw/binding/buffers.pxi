@@ -33,7 +33,7 @@ cdef class _Buffer:
 
     @property
     def is_freed(self) -> bool:
-        """Whether it was given back."""
+        """Whether the block was freed."""
         return self.freed
 
 
@@ -249,7 +249,7 @@ cdef class VmallocArea(_Buffer):
 
     @property
     def nbytes(self) -> int:
-        """Bytes as asked for."""
+        """Requested size in bytes."""
         self.require()
         return self.area.nbytes
 

@@ -250,7 +250,7 @@ cdef class CoreMachine:
     # Strategies
 
     def _bind(self, int point, list handles):
-        """Make POINT a native chain of HANDLES, first asked first."""
+        """Make POINT a native chain of HANDLES, in the order in which they are called."""
         cdef c_machine *machine = self.require()
         cdef const clearfw_strategy *chain[16]
         cdef int nr = 0
@@ -341,7 +341,7 @@ cdef class CoreMachine:
         return self.require().init_on_free
 
     def fill(self, unsigned char byte, pfn=None, npages=None):
-        """Set every byte of NPAGES pages (all, if not given) from PFN on, whoever has them."""
+        """Set every byte of NPAGES pages (by default all) from PFN on, allocated or not."""
         cdef c_machine *machine = self.require()
         cdef uint32_t first
         cdef size_t count
@@ -426,7 +426,7 @@ cdef class CoreMachine:
     # What checks ask of an init point, without an allocation
 
     def init_pages(self, str point, uint32_t pfn, unsigned int npages):
-        """Have NPAGES pages from PFN on cleared at POINT ("alloc" or "free"), whoever has them; raises as it would."""
+        """Call POINT ("alloc" or "free") for NPAGES pages from PFN on, allocated or not; raises its errors."""
         cdef c_machine *machine = self.require()
         cdef c_cpu *cpu = this_cpu(machine)
         cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
@@ -437,7 +437,7 @@ cdef class CoreMachine:
         self.check(status)
 
     def init_bulk(self, str point, list pfns not None) -> list:
-        """Have a list of pages cleared as one batch; return the list as the strategies left it, None for no page."""
+        """Clear a list of pages as one batch; return the list as the strategies left it, with None for no page."""
         cdef c_machine *machine = self.require()
         cdef c_cpu *cpu = this_cpu(machine)
         cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)

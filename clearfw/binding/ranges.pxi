@@ -50,7 +50,7 @@ cdef class PageRange:
 
 
 cdef class VmallocRange:
-    """A vmalloc area, as the init point's hook sees it: the size as asked for."""
+    """A vmalloc area as the init point's hook sees it, with the requested size."""
 
     cdef readonly CoreMachine machine
     cdef const void *start
@@ -63,7 +63,7 @@ cdef class VmallocRange:
 
     @property
     def nbytes(self) -> int:
-        """Bytes as asked for; the last page counts whole."""
+        """Requested size in bytes; a strategy clears the whole of the last page."""
         return self.size
 
     @property

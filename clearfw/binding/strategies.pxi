@@ -93,7 +93,7 @@ def garbage() -> NativeStrategyHandle:
 
 
 def take_witness() -> dict:
-    """Return what the witness saw since the last call: times asked, for how many pages, how often touched and where."""
+    """Return the witness's counts since the last call: calls, pages, touched pages and their places."""
     cdef c_witness seen
     witness_take(&seen)
     return seen

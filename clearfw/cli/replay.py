@@ -146,7 +146,7 @@ def _read(path: Path, system_time: float | None) -> Trace:
 
 
 def _missing(trace: Trace) -> str | None:
-    """Return what is missing from TRACE, or None."""
+    """Return a message about events missing from TRACE, or None."""
     if trace.truncated or trace.ending is None:
         return f"{trace.path} was cut off, so an exact replay is impossible"
     if trace.ending.lost:

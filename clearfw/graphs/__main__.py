@@ -1,4 +1,4 @@
-"""`python -m clearfw.graphs`: Graph500's search, or PageRank, over a graph as large as asked for."""
+"""`python -m clearfw.graphs`: Graph500's search, or PageRank, over a graph of a given size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BASE_BYTES = 64 << 20
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that says in one line what is wrong, as all of clearfw does."""
+    """Argument parser that prints errors in one line, like all of clearfw."""
 
     def error(self, message: str) -> NoReturn:
         """End with it."""

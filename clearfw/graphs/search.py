@@ -1,4 +1,4 @@
-"""Graph500's breadth-first search, and its validation of what was found."""
+"""Graph500's breadth-first search, and the validation of its result."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def levels(parent: Vertices, root: int) -> Numbers | None:
 
 
 def validate(graph: csr_array, root: int, parent: Vertices) -> str | None:
-    """Return what is wrong with a search tree, None where it is right: Graph500's five conditions."""
+    """Check Graph500's five conditions of a search tree; return the first error, or None."""
     depth = levels(parent, root)
     if depth is None:
         return "it is not a tree, because it has a cycle"

@@ -76,7 +76,7 @@ class Command:
             os.waitpid(self.pid, 0)
 
     def start(self) -> None:
-        """Have it execute the command; raises CommandError if that fails."""
+        """Execute the command; raises CommandError on failure."""
         with contextlib.suppress(BrokenPipeError):  # it was killed
             os.write(self._go, b"!")
         error = _read_int(self._report)
@@ -109,5 +109,5 @@ def _read_pid(fd: int, name: str) -> int:
 
 
 def _read_int(fd: int) -> int:
-    """Return what was written there as a C int; 0: nothing was, and nothing will be."""
+    """Return the C int that was written to the pipe, or 0 if the writer closed it without writing."""
     return int.from_bytes(os.read(fd, 4), sys.byteorder, signed=True)

@@ -151,7 +151,7 @@ class _Reader:
         return self.decoder.events + sum(lane.nr for lane in self.lanes.values())
 
     def read(self, writer: TraceWriter, wait_s: float) -> None:
-        """Wait for a good deal of events, a signal or the command's end, and take what is there."""
+        """Wait for enough events, a signal or the command's end, and read the events."""
         ready = self._wait(wait_s)
         for fd in ready if ready is not None else self.lanes:
             self.decoder.drain(fd, self.lanes[fd], writer)

@@ -122,7 +122,7 @@ class Instance:
         self.path.rmdir()
 
     def set_up(self, buffer_kb: int) -> None:
-        """Have the page events go to buffers of BUFFER_KB for each processor, once it is turned on."""
+        """Enable the page events, with buffers of BUFFER_KB for each processor; recording is still off."""
         self.write("tracing_on", "0")
         self.write("trace_clock", "global")
         try:

@@ -154,7 +154,7 @@ class SavedRow:
 
     @property
     def instructions(self) -> str:
-        """The primitive, and which one it was where "best" was asked for."""
+        """The primitive; for "best" also the primitive that it was."""
         same = self.resolved == self.primitive
         return self.primitive if same else f"{self.primitive}: {self.resolved}"
 
@@ -224,5 +224,5 @@ class SavedBench:
         return [row for row in self.rows(scene) if row.dirty_offset is None]
 
     def ranked(self, scene: SavedScene) -> list[SavedRow]:
-        """Return those that are held against each other: what is interpreted is not."""
+        """Return the rows that are ranked; interpreted rows are not."""
         return [row for row in self.sound(scene) if not row.interpreted]

@@ -52,7 +52,7 @@ class SavedCheck:
 
 @attrs.frozen
 class SavedVerdict:
-    """All answers about one strategy; `arch` is where they were asked for, None on the computer itself."""
+    """All answers about one strategy; `arch` is the architecture, None for this computer."""
 
     strategy: str
     passed: bool
@@ -61,7 +61,7 @@ class SavedVerdict:
 
     @property
     def label(self) -> str:
-        """The strategy, and where it was asked."""
+        """Name of the strategy, with the architecture."""
         return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
 
 

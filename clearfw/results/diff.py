@@ -113,7 +113,7 @@ class _Schema:
 
 
 def load(path: Path) -> Document:
-    """Return the result at PATH; raises OSError, and ResultError for what is none."""
+    """Return the result at PATH; raises OSError, and ResultError if it is not a result."""
     try:
         document: Document = json.loads(path.read_bytes())
         name = document["schema"]
@@ -129,7 +129,7 @@ def load(path: Path) -> Document:
 
 
 def compare(old: Document, new: Document) -> Comparison:
-    """Return how NEW differs from OLD; raises ResultError where they cannot be held against each other."""
+    """Return how NEW differs from OLD; raises ResultError if they cannot be compared."""
     name = old["schema"]
     if name != new["schema"]:
         msg = f"cannot compare {name} with {new['schema']}: give two results of one schema"

@@ -1,4 +1,4 @@
-"""Documents: results that were saved as JSON, read back; what a report does not show is not looked at."""
+"""Documents: saved JSON results, read back; only the parts that a report shows."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _structured(raw: dict[str, Any], schema: str, name: str) -> object:
 
 
 def _exactly(accepted: tuple[type, ...]) -> Callable[[Any, type], Any]:
-    """Return a hook that takes values of these types as they are, and converts no others."""
+    """Return a hook that accepts values of these types unchanged, and refuses others."""
 
     def structure(value: Any, _: type) -> Any:  # noqa: ANN401  JSON is anything
         if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):

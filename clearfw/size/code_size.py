@@ -115,7 +115,7 @@ def size(
     config: Config,
     sites: int = model_unit.NR_SITES,
 ) -> Size:
-    """Return what STACK costs in code on ARCHITECTURE, AGAINST being what is there today.
+    """Return the code size of STACK on ARCHITECTURE, compared with AGAINST.
 
     Raises CompileError, NoCompilerError, MissingToolError, StrategyError, SymbolsError.
     """
@@ -191,7 +191,7 @@ def all_in_c(registry: Registry) -> list[str]:
 
 
 def compared_with(registry: Registry, stack: Stack, against: str | None) -> Stack:
-    """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
+    """Return the stack to compare with: the named one, or a baseline with an init point in common."""
     from clearfw.strategies import parse_stack
 
     if against is not None:

@@ -125,7 +125,7 @@ class Unit:
     sites: int = NR_SITES
 
     def chain(self, point: str) -> Iterator[tuple[Member, str, bool]]:
-        """Yield who is asked at POINT: the member, its function's name there, whether it always claims."""
+        """Yield the members called at POINT: the member, its function's name, whether it always claims."""
         for one in self.members:
             if found := one.at(point):
                 function, always = found
@@ -159,7 +159,7 @@ class Unit:
             yield _VMALLOC_SITE
 
     def _included(self) -> list[Member]:
-        """Return the members that are asked at some point."""
+        """Return the members that are called at some init point."""
         asked = [one.strategy.name for point in self.points for one, *_ in self.chain(point)]
         return [one for one in self.members if one.strategy.name in asked]
 
@@ -177,7 +177,7 @@ class Unit:
         return f"{prefix}_{function}" if function in taken else function
 
     def _is_one_function(self, point: str) -> bool:
-        """Whether one function does it all, as kernel_init_pages() did up to 7.1, wherever it is asked."""
+        """Whether one function clears at all init points, as kernel_init_pages() did up to 7.1."""
         chain = list(self.chain(point))
         others = (list(self.chain(other)) for other in self.points)
         alone = all(len(other) == 1 for other in others if chain[-1] in other) if chain else False
@@ -245,5 +245,5 @@ def without_clear(unit: Unit) -> Unit:
 
 
 def points(members: Sequence[Member]) -> frozenset[str]:
-    """Return the init points at which some of MEMBERS are asked."""
+    """Return the init points that call some of MEMBERS."""
     return frozenset(point for point in _POINTS if any(one.at(point) for one in members))

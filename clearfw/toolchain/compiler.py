@@ -96,7 +96,7 @@ def source_hash(source: Path | Source) -> str:
 
 
 def as_source(source: Path | Source) -> Source:
-    """Return SOURCE as it is on disk now, unless it was read before."""
+    """Return SOURCE, read from disk unless it was read before."""
     return source if isinstance(source, Source) else Source(source)
 
 

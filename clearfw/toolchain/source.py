@@ -1,4 +1,4 @@
-"""A C source as a command found it: read once, however often it is compiled and whoever saves it."""
+"""A C source, read once by a command even if it is compiled several times or saved in between."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Source:
         return dict(list(self.files.items())[1:])
 
     def kernel_headers(self) -> set[str]:
-        """Return the kernel's headers that it includes: strategy.h stands for all of them."""
+        """Return the kernel headers that it includes; strategy.h replaces all of them."""
         named = {name for data in self.files.values() for name in _KERNEL_INCLUDE.findall(data)}
         return {os.fsdecode(name) for name in named if b".." not in name}
 
@@ -97,7 +97,7 @@ class Generated(Source):
 
 
 def below(root: Path, path: Path) -> Path:
-    """Return where the absolute PATH stands below ROOT."""
+    """Return the absolute PATH relative to ROOT."""
     return root / path.relative_to(path.anchor)
 
 

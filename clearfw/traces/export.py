@@ -26,7 +26,7 @@ def check_format(path: Path) -> None:
 
 
 def export(trace: Trace, path: Path, progress: Callable[[int], None] = lambda _: None) -> None:
-    """Write TRACE to PATH, in the format that its name ends in; PROGRESS is told the events written.
+    """Write TRACE to PATH, in the format of its suffix; PROGRESS gets the number of events written.
 
     PATH appears when it is whole, or not at all. Raises OSError, and TraceError as check_format().
     """

@@ -1,4 +1,4 @@
-"""Traces: a kernel's page allocations and frees in a file, an Arrow IPC stream with what is known of them."""
+"""Traces: a kernel's page allocations and frees in an Arrow IPC file, with metadata."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def pyarrow() -> types.ModuleType:
 
 
 def schema(origin: Origin, ending: Ending | None = None) -> pa.Schema:
-    """Return the columns as Arrow has them, with what is known of the trace as their metadata."""
+    """Return the Arrow schema of the columns, with the trace's metadata."""
     arrow = pyarrow()
     fields = [
         arrow.field(name, arrow.from_numpy_dtype(dtype), nullable=False) for name, dtype in COLUMNS.items()
@@ -199,7 +199,7 @@ def _ending(ending: Ending) -> bytes:
 
 
 def _new_file(path: Path) -> Path:
-    """Return where to write PATH anew: whoever has mapped a trace there keeps it, and gets no SIGBUS."""
+    """Return where to write PATH anew, so that a reader of the old file gets no SIGBUS."""
     path = path.resolve()
     if path.is_file():
         with contextlib.suppress(PermissionError):
@@ -233,7 +233,7 @@ class TraceWriter:
         self.events += len(events)
 
     def end(self, ending: Ending) -> None:
-        """Append what is known at the end: nothing follows."""
+        """Append the metadata of the end; nothing follows it."""
         self._write(Events.room(0), {_END: _ending(ending)})
 
     def close(self) -> None:

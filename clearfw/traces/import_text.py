@@ -169,7 +169,7 @@ class _Writing:
         self._writer.write(events)
 
     def end(self, *, interrupted: bool) -> Import:
-        """Write the last events, all in order of time, and what is known at the end."""
+        """Write the last events in order of time, and the metadata of the end."""
         self.flush()
         found = self._found(interrupted=interrupted)
         # Without an ending the trace is one that was cut off, until it is in order.
@@ -181,7 +181,7 @@ class _Writing:
         return found
 
     def close(self) -> None:
-        """Leave what was written."""
+        """Close the file and keep what was written."""
         if self._writer is not None:
             self._writer.close()
 
@@ -230,7 +230,7 @@ def _ending(found: Import) -> Ending:
 def import_text(
     text: Text, path: Path, about: Mapping[str, Any], progress: Callable[[int], None] = lambda _: None
 ) -> Import:
-    """Write the events of TEXT to a trace at PATH, and return what the text held.
+    """Write the events of TEXT to a trace at PATH, and return a summary of the text.
 
     ABOUT is what the text does not say of its kernel: page_size, init_on_alloc, init_on_free of the Origin.
     PROGRESS is called now and then with the bytes read. Memory is constant, unless time goes backwards: then

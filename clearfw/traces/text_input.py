@@ -91,7 +91,7 @@ class Text:
             raise TraceError(self._damaged(error)) from error
 
     def _unpacked(self) -> _Stream:
-        """Return the text itself; raises TraceError for what is none."""
+        """Return the text; raises TraceError if the file is not text."""
         start = self._raw.peek(_LONGEST_MAGIC)
         stream: _Stream = self._raw
         if start.startswith(b"\xfd7zXZ\x00"):

@@ -114,7 +114,7 @@ class ChurnBench:
         return timings
 
     def _first_dirty(self) -> int | None:
-        """Return where a block that held garbage is dirty: the mix itself looks at none of its blocks."""
+        """Return the first dirty byte of a block that held garbage; the mix itself checks no block."""
         for order in CHURN_MIX:
             with self._machine.alloc_pages(order, "GFP_HIGHUSER") as pages:
                 pages.fill(_core.GARBAGE_BYTE)

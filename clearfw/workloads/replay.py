@@ -141,7 +141,7 @@ class ReplayBench:
         return self._script.run(self._machine, faults=self._faults, unseen=self._unseen, **how)
 
     def _first_dirty(self) -> int | None:
-        """Return where a block that held garbage was dirty: all blocks are looked at, once for each stack."""
+        """Return the first dirty byte of a block that held garbage; each stack checks all blocks once."""
         stack = (self._machine.strategies, *self._machine.primitives)
         if stack not in self._dirty:
             checked = self._run(verify=True)
