@@ -150,7 +150,7 @@ def check_supported(workload: Workload, options: Options) -> None:
         asked = getattr(options, field.name)
         if asked != field.default and field.name not in _ALWAYS_SUPPORTED | fields:
             msg = (
-                f"{field.name}={asked} is not supported by workload {workload.name}, only  "
+                f"{field.name}={asked} is not supported by workload {workload.name}, only "
                 f"{', '.join(sorted(fields)) or 'none of these'}: leave it out, or choose another workload"
             )
             raise ConfigError(msg)

@@ -91,7 +91,7 @@ def test_where_the_kernel_cleared_nothing_nothing_is_taken_out(command: Command,
     [
         (None, SAID, "none", "give it with --system-time"),
         (1.0, {}, "none", "does not say what its kernel cleared"),
-        (1.0, SAID, "all", "times the consumer as well"),
+        (1.0, SAID, "all", "also times the consumer"),
         (1e-9, SAID | {"init_on_alloc": True}, "none", "it is another machine's"),
     ],
 )

@@ -151,7 +151,7 @@ def test_python_has_no_size(command: Command, tmp_path: Path) -> None:
     )
     done = command("size", path)
 
-    assert (done.status, done.line[:43]) == (2, "clearfw: mine has no code size, because it i")
+    assert (done.status, done.line[:33]) == (2, "mine has no code size, because it")
 
 
 def test_no_compiler_at_all_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_too_little_memory_is_a_clear_error(opened: Opened) -> None:
     """Each says what it asked for."""
     with pytest.raises(OutOfMemoryError, match="a chunk of free memory to measure on"):
         opened(Hugetlb(), "batched", memory=1 << 20)
-    with pytest.raises(ConfigError, match="too little to churn large blocks: give memory=32M or more"):
+    with pytest.raises(ConfigError, match="too little memory for large blocks: give memory=32M or more"):
         opened(Churn(), "batched", memory=31 << 20)
 
 
@@ -271,7 +271,7 @@ def test_an_option_that_a_workload_does_not_support_is_refused(option: dict[str,
     for workload in (Hugetlb(), Orders()):
         protocol.check_supported(workload, options)
     for workload in (Churn(), Vmalloc()):
-        with pytest.raises(ConfigError, match=f"{name}=.* workload {workload.name} supports only"):
+        with pytest.raises(ConfigError, match=f"{name}=.* is not supported by workload {workload.name}, only"):
             protocol.check_supported(workload, options)
 
 
