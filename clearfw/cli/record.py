@@ -76,8 +76,7 @@ def record(
     Exit status: 0 success, 1 events were lost, 2 clearfw cannot do it, 130 interrupted; the trace then has
     the events up to that point. The exit status of COMMAND is printed and stored in the trace.
     """
-    from rich.console import Console
-
+    from clearfw.cli.console import console as console_of
     from clearfw.record import recorder
 
     if json_path == "-":
@@ -92,7 +91,7 @@ def record(
         raise click.UsageError(msg)
     plan = recorder.RecordPlan(run, output, whole_system, buffer >> 10)
     # Standard output belongs to the command.
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console = console_of(to_stderr=True, soft_wrap=True)
     done = _record(plan, console)
     _tell(console, plan, done)
     if json_path:
@@ -104,7 +103,8 @@ def record(
 
 def _workload(name: str, scale: int | None) -> tuple[str, ...]:
     options = () if scale is None else ("--scale", str(scale))
-    return (sys.executable, "-m", "clearfw.graphs", name, *options)
+    # -P: as root, nothing in the current folder may stand in for a module.
+    return (sys.executable, "-P", "-m", "clearfw.graphs", name, *options)
 
 
 def _record(plan: RecordPlan, console: Console) -> Recording:

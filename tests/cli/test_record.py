@@ -22,7 +22,7 @@ from clearfw.traces import file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands import Command
+    from support.commands import Command
 
 # Once everything is imported: the Python of these tests may be root's alone.
 NOBODY = """
@@ -211,7 +211,7 @@ def test_a_workload_is_a_command(monkeypatch: pytest.MonkeyPatch, command: Comma
     command("record", "-o", output, "ls", "-o", "x")
 
     assert [plan.command for plan in asked] == [
-        (sys.executable, "-m", "clearfw.graphs", "pagerank", "--scale", "9"),
-        (sys.executable, "-m", "clearfw.graphs", "graph500"),
+        (sys.executable, "-P", "-m", "clearfw.graphs", "pagerank", "--scale", "9"),
+        (sys.executable, "-P", "-m", "clearfw.graphs", "graph500"),
         ("ls", "-o", "x"),
     ]

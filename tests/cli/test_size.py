@@ -18,7 +18,7 @@ from clearfw.toolchain.architectures import ARCHITECTURES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 NATIVE = next((name for name, one in ARCHITECTURES.items() if one.is_native), "")
 

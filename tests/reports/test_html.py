@@ -97,7 +97,7 @@ def test_every_picture_is_told_in_words(whole: Tags) -> None:
     """A plot has a description for readers who cannot see it."""
     pictures = [given for _, given in whole.found if given.get("role") == "img"]
 
-    assert len(pictures) == len(whole.named("svg")) == 4
+    assert len(pictures) == len(whole.named("svg")) == 5
     assert all(len(given["aria-label"] or "") > 20 for given in pictures)
 
 

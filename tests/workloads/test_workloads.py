@@ -271,7 +271,9 @@ def test_an_option_that_a_workload_does_not_support_is_refused(option: dict[str,
     for workload in (Hugetlb(), Orders()):
         protocol.check_supported(workload, options)
     for workload in (Churn(), Vmalloc()):
-        with pytest.raises(ConfigError, match=f"{name}=.* is not supported by workload {workload.name}, only"):
+        with pytest.raises(
+            ConfigError, match=f"{name}=.* is not supported by workload {workload.name}, only"
+        ):
             protocol.check_supported(workload, options)
 
 
