@@ -1,4 +1,4 @@
-"""For the tests of plugin authors: every conformance check as a test of its own."""
+"""Conformance checks as pytest tests, for the authors of plugins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["StrategyConformance"]
 
 
 class StrategyConformance:
-    """Subclass it as TestMine, set `strategy`, and pytest runs every check as a test named after it.
+    """Base class of a test class: set `strategy`, and pytest runs every check as a test.
 
     Attributes:
         strategy: the name of an installed strategy, the path of a .c or .py file, or the strategy itself.
@@ -74,7 +74,7 @@ def _beside_its_class(cls: type, strategy: object) -> object:
 
 
 def resolve(strategy: object) -> Strategy:
-    """Return STRATEGY as one: by name, by path, or as it is; raises UnknownStrategyError, StrategyError."""
+    """Return the strategy of a name, a path or an object; raises UnknownStrategyError, StrategyError."""
     if isinstance(strategy, Path):
         return from_file(strategy)
     if isinstance(strategy, str):

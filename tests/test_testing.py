@@ -88,5 +88,5 @@ def test_a_strategy_is_found_by_name_path_or_itself(tmp_path: Path) -> None:
     assert resolve(path).name == resolve(str(path)).name == "dirty"
     with pytest.raises(UnknownStrategyError, match="unknown strategy 'bached'"):
         resolve("bached")
-    with pytest.raises(StrategyError, match="is no strategy"):
+    with pytest.raises(StrategyError, match="is not a strategy"):
         resolve(object())

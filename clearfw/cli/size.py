@@ -1,4 +1,4 @@
-"""`clearfw size`: what strategies cost in code, inline and out of line, on every architecture."""
+"""`clearfw size` shows the code size of strategies, inline and out of line, on every architecture."""
 
 from __future__ import annotations
 
@@ -56,28 +56,28 @@ _SHOWN = 12
     show_default=True,
     metavar="NAMES",
     shell_complete=names.architectures,
-    help="Architectures, with commas between; one whose compiler is not installed is named, and left out.",
+    help="Architectures, separated by commas; those without an installed compiler are left out.",
 )
 @click.option(
     "--sites",
     type=click.IntRange(1, 1000),
     default=6,
     show_default=True,
-    help="Callers that the alloc or free path is expanded in.",
+    help="Number of callers that the alloc or free path is expanded in.",
 )
 @click.option(
     "--config",
     default="",
     metavar="WORDS",
-    help="highmem, kasan=MODE and page_size=SIZE, with commas: those that kernels there have.",
+    help="highmem, kasan=MODE and page_size=SIZE, separated by commas.",
 )
 @click.option(
     "--against",
     metavar="STRATEGY",
     shell_complete=names.strategies,
-    help="What is there today.  [default: the baseline of the same init points]",
+    help="Strategy to compare with.  [default: the baseline of the same init points]",
 )
-@click.option("--disasm", is_flag=True, help="Show the instructions as well.")
+@click.option("--disasm", is_flag=True, help="Also show the instructions.")
 @tree_options
 @plugin_options
 @json_option
@@ -95,10 +95,10 @@ def size(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Tell what strategies cost in code, inline and out of line.
+    """Show the code size of strategies, inline and out of line.
 
-    Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
-    today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
+    Each strategy is compiled into a model of mm/page_alloc.c with a kernel's flags, and compared with
+    today's clear as scripts/bloat-o-meter does. Without arguments, size measures every C strategy.
     """
     from clearfw.reports.tables import size as tables
     from clearfw.results import size as results
@@ -157,7 +157,7 @@ class _Job:
 
 
 def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
-    """Do the jobs into FOUND and print each; return whether an interrupt ended it, or raise that."""
+    """Measure JOBS, append to FOUND and print; return whether an interrupt ended it, or raise it."""
     from rich.progress import Progress
 
     try:

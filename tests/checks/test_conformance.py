@@ -67,7 +67,7 @@ def test_a_finding_is_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_remark_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is worth knowing and not wrong stands beside a pass."""
+    """A remark is shown with a pass."""
     answer = ask(monkeypatch, lambda subject: subject.remark("slow", npages=3))
 
     assert answer.passed
@@ -90,7 +90,7 @@ def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_not_served_is_not_asked() -> None:
-    """A strategy for vmalloc is not asked about allocations, and is none the worse for it."""
+    """A vmalloc strategy passes without the checks of allocations."""
     answers = list(conformance.run(VMALLOC, ["zero_on_alloc", "vmalloc_whole"]))
 
     assert [answer.status for answer in answers] == ["not asked", "pass"]
@@ -169,7 +169,7 @@ def test_the_frame_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_evidence_says_what_to_mend(mutant: str, check: str, words: str) -> None:
-    """The message names the place and the mistake, so that nobody needs a debugger."""
+    """The message names the place and the mistake."""
     (answer,) = conformance.run(from_file(MUTANTS / mutant), [check])
 
     assert answer.evidence is not None

@@ -91,7 +91,7 @@ def test_killed_or_said_that_it_cannot_be(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_check_is_needed(name: str) -> None:
-    """There is a mutant that no other check would find out."""
+    """Each check has a mutant that no other check finds."""
     assert [mutant.path.name for mutant in ONLY if mutant.killer == name]
 
 

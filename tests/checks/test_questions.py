@@ -95,7 +95,7 @@ def cleared() -> Iterator[Machine]:
 @pytest.mark.parametrize("point", ["alloc", "free"])
 @pytest.mark.parametrize("npages", [0, 1, 5])
 def test_an_init_point_can_be_asked_for_any_pages(cleared: Machine, point: str, npages: int) -> None:
-    """What a check asks of an init point clears those pages, and no other, allocated or not."""
+    """An init point clears the given pages and no others, allocated or not."""
     cleared.init_pages(point, 8, npages)
 
     assert cleared.first_not(0, 8, npages) is None

@@ -169,7 +169,7 @@ def test_a_diff_takes_two_checks(command: Command, toy: Path, tmp_path: Path) ->
 
 
 def test_builds_are_listed_and_cleaned(command: Command, toy: Path, patch: Path) -> None:
-    """Each with its tree and what was patched in it."""
+    """Each kernel is listed with its tree and patches."""
     command("kernel", "bench", toy, "--patch", patch, *FEW)
     listed = command("kernel", "builds").out
     assert "as it stands" in listed
