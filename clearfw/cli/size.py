@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
 
+# Of what a compiler prints of one strategy.
+_MOST_LINES = 12
+
+
 @click.command(
     epilog=examples(
         "clearfw size mine.c",
@@ -126,6 +130,8 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
+    if not found.sizes:
+        return 2
     return 1 if found.failed else 0
 
 
@@ -174,7 +180,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {error}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_shortened(str(error))}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -182,6 +188,15 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
     console.print(tables.details(size), soft_wrap=True)
     if job.disasm:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
+
+
+def _shortened(text: str) -> str:
+    """Return a compiler's words; of many lines the first ones: an assembler repeats itself on every line."""
+    lines = text.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return text
+    left_out = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], f"... and {left_out} more lines, which --json FILE keeps"])
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:
