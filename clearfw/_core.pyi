@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypedDict, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from clearfw.config import Config
 from clearfw.traces.event_format import Layout
 from clearfw.traces.file import Events
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 ABI: int
 MAX_ORDER: int
@@ -130,6 +132,10 @@ class VmallocRange:
     def npages(self) -> int: ...
 
 class _Buffer:
+    @overload
+    def array(self) -> NDArray[np.uint8]: ...
+    @overload
+    def array(self, dtype: type[_Scalar]) -> NDArray[_Scalar]: ...
     @property
     def is_freed(self) -> bool: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...

@@ -9,7 +9,10 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from libc.errno cimport errno
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset as c_memset, strerror
+from posix.unistd cimport usleep
 
+import operator
+import os
 import threading
 
 from clearfw import errors
@@ -42,7 +45,39 @@ cdef gfp_t _gfp(object gfp) except? 0:
         if found is None:
             found = _parsed_gfp[gfp] = int(Gfp.parse(gfp))
         return <gfp_t>found
+    return _gfp_bits(gfp)
+
+
+cdef gfp_t _gfp_bits(object gfp) except? 0:
+    if not isinstance(gfp, int) or gfp & ~_KNOWN_GFP:
+        shown = f"{gfp:#x}" if isinstance(gfp, int) else repr(gfp)
+        raise errors.GfpError(
+            f"gfp {shown} asked for, it has bits that no flag has: give names, as 'GFP_KERNEL|__GFP_ZERO', "
+            "or a clearfw.Gfp"
+        )
     return <gfp_t>gfp
+
+
+cdef unsigned int _order(object order) except? 0xFFFFFFFF:
+    cdef Py_ssize_t value = -1
+    try:
+        value = order  # by __index__, which a float has not
+    except (TypeError, OverflowError):
+        pass
+    if value < 0:
+        raise errors.OrderError(f"order {order!r} asked for: give an integer, 0 to {MAX_PAGE_ORDER}", -1)
+    return min(value, 0xFFFFFFFE)
+
+
+cdef Py_ssize_t _count(object n, str what, kind) except? -1:
+    cdef Py_ssize_t value = 0
+    try:
+        value = n
+    except (TypeError, OverflowError):
+        pass
+    if value < 1:
+        raise kind(f"{what} asked for {n!r}: give an integer, at least 1")
+    return value
 
 
 cdef object _core_error(clearfw_error *error, str stack):
@@ -85,6 +120,11 @@ def gfp_bits() -> dict:
         names[name.decode()] = bit
         index += 1
     return names
+
+
+_KNOWN_GFP = 0
+for _bit in gfp_bits().values():
+    _KNOWN_GFP |= _bit
 
 
 include "binding/strategies.pxi"

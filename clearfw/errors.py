@@ -4,6 +4,9 @@ import difflib
 import enum
 import errno
 import os
+import shlex
+import sys
+import traceback
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -15,6 +18,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_folded = {one.casefold(): one for one in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
+
+
+def place(error: BaseException) -> str:
+    """Return the tail " (FILE, line N)" of where ERROR was raised; "" where that is not known."""
+    if isinstance(error, SyntaxError):  # tells of the file it could not read
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+
+
+def to_install(package: str) -> str:
+    """Return the command that installs PACKAGE for this Python."""
+    return f"{shlex.quote(sys.executable)} -m pip install {package}"
 
 
 @attrs.define
@@ -159,6 +175,10 @@ class MachineClosedError(ClearfwError, ValueError):
     """The machine was closed: its memory is gone."""
 
 
+class ForkedError(ClearfwError):
+    """The machine belongs to the process that booted it, and not to this child of it."""
+
+
 @attrs.define
 class UnknownNameError(ClearfwError, LookupError):
     """`name` is none of the `known` names."""
@@ -209,7 +229,7 @@ class PluginError(ClearfwError):
 
     @message.default
     def _compose(self) -> str:
-        reason = f"{type(self.cause).__name__}: {self.cause}"
+        reason = f"{type(self.cause).__name__}: {self.cause}{place(self.cause)}"
         return f"plugin {self.plugin!r} failed with {reason}; mend it, or pass -p no:{self.plugin}"
 
 
@@ -273,6 +293,14 @@ class ResultError(ClearfwError, ValueError):
 
 class TracingError(ClearfwError):
     """The kernel does not let this user record its events, or has none of them."""
+
+
+class InputError(ClearfwError):
+    """The file to read is a device or a named pipe, or too large."""
+
+
+class OutputError(ClearfwError):
+    """The file to write is a link that somebody else made."""
 
 
 class CommandError(ClearfwError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from clearfw import _core
+from clearfw.errors import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
     except BaseException as error:  # noqa: BLE001  a strategy may raise anything, and this process ends here
         # It may even have closed what we tell through.
         with contextlib.suppress(OSError):
-            os.write(faults, f"raised {type(error).__name__}: {error}".encode())
+            os.write(faults, f"raised {type(error).__name__}: {error}{place(error)}".encode(errors="replace"))
     finally:
         os._exit(1)
 

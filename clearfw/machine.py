@@ -10,12 +10,13 @@ import pluggy
 from clearfw import hookspecs, primitives, registry
 from clearfw._core import CoreMachine
 from clearfw.config import Config
-from clearfw.errors import PluginError, UnknownStrategyError
+from clearfw.errors import ClearfwError, ConfigError, PluginError, UnknownStrategyError
 from clearfw.host import check_memory
 from clearfw.strategies import INIT_HOOKS, as_strategy, parse_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
 
     from clearfw._core import NativeStrategyHandle, PageRange, VmallocRange
     from clearfw.strategies import Strategy
@@ -78,7 +79,10 @@ class Machine(CoreMachine):
     _registered: dict[str, Strategy]
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
-        """Boot with CONFIG. STACK is "a+b" of names and paths, or strategies; None: the plugins' default."""
+        """Boot with CONFIG. STACK is "a+b" of names and paths, or a list; None: the plugins' default."""
+        if not isinstance(config, Config):
+            msg = f"Machine() takes a Config, and was given {config!r}: write Machine.boot({config!r})"
+            raise ConfigError(msg)
         check_memory(config.real_memory)
         super().__init__(config)
         self.config = config
@@ -102,8 +106,16 @@ class Machine(CoreMachine):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; an exception in flight, whose traceback may hold views, is not buried under that."""
+        try:
+            self.close()
+        except ClearfwError as another:
+            if error is None:
+                raise
+            error.add_note(f"and at the end of the with block: {another}")
 
     @property
     def counters(self) -> Counters:
@@ -176,7 +188,13 @@ def _strategies(stack: str | Iterable[object] | None, config: Config) -> list[St
         stack = registry.default().default_stack(config)
     if isinstance(stack, str):
         return list(parse_stack(stack, registry.default().strategies)) if stack else []
-    return [as_strategy(strategy, type(strategy).__name__) for strategy in stack]
+    return [one for given in stack for one in _given(given)]
+
+
+def _given(strategy: object) -> Sequence[Strategy]:
+    if isinstance(strategy, str):
+        return parse_stack(strategy, registry.default().strategies)
+    return [as_strategy(strategy, type(strategy).__name__)]
 
 
 def _native_chain(caller: pluggy.HookCaller) -> list[NativeStrategyHandle] | None:

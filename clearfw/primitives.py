@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import random
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ import attrs
 
 from clearfw import _core
 from clearfw.config import Config
+from clearfw.errors import OutputError
+from clearfw.files import distrust, private_directory, write_text
 from clearfw.host import cpu_identity
 from clearfw.registry import default
 
@@ -82,13 +83,26 @@ def by_size(name: str, config: Config) -> list[str]:
 def calibration() -> Calibration:
     """Return what was measured on this CPU, measuring it now (a second or two) if it never was."""
     path = _cache_path()
+    saved = _saved(path)
+    if saved is None:
+        saved = _measure()
+        _save(path, saved)
+    return saved
+
+
+def _saved(path: Path) -> Calibration | None:
+    """Return what was kept at PATH; None where there is nothing, or something damaged or of another user."""
     try:
+        if distrust(path.parent) or distrust(path):
+            return None
         saved = json.loads(path.read_text())
-        return Calibration(tuple(saved["best"]), {name: tuple(row) for name, row in saved["gbps"].items()})
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        measured = _measure()
-        _save(path, measured)
-        return measured
+        best = tuple(saved["best"])
+        gbps = {str(name): tuple(map(float, row)) for name, row in saved["gbps"].items()}
+        is_known = set(best) <= set(gbps) <= set(supported())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    sizes = {len(best), *(len(row) for row in gbps.values())}
+    return Calibration(best, gbps) if best and is_known and len(sizes) == 1 else None
 
 
 def _cache_path() -> Path:
@@ -99,15 +113,11 @@ def _cache_path() -> Path:
 
 
 def _save(path: Path, measured: Calibration) -> None:
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(attrs.asdict(measured)))
-        partial.replace(path)
-    except OSError:
-        # Measured again next time: slower, and no less right.
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    # Where it cannot be written it is measured again next time: slower, and no less right.
+    with contextlib.suppress(OSError, OutputError):
+        private_directory(path.parent)
+        if not distrust(path.parent):
+            write_text(path, json.dumps(attrs.asdict(measured)))
 
 
 def _measure() -> Calibration:

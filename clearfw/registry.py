@@ -14,9 +14,16 @@ import attrs
 import pluggy
 
 from clearfw import hookspecs
-from clearfw.errors import ClearfwError, ConfigError, PluginError, StrategyError
+from clearfw.errors import ClearfwError, ConfigError, PluginError, StrategyError, nearest, place
 from clearfw.markers import hookimpl
-from clearfw.strategies import Primitive, as_strategy, from_file, implements_init_point, import_file
+from clearfw.strategies import (
+    Primitive,
+    PythonStrategy,
+    as_strategy,
+    from_file,
+    implements_init_point,
+    import_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -230,18 +237,37 @@ def _manager() -> pluggy.PluginManager:
 
 def _examine(plugin: object, name: str) -> _Offer:
     # In a manager of its own: whatever goes wrong is this plugin's doing, and leaves nothing behind.
-    manager = _manager()
-    manager.register(plugin, name)
-    manager.check_pending()
-    strategies = _called(manager, "clearfw_strategies")
+    manager = _registered(plugin, name)
+    things = _called(manager, "clearfw_strategies")
     if implements_init_point(plugin):
-        strategies.append(plugin)
+        things.append(plugin)
+    strategies = [as_strategy(thing, name) for thing in things]
+    for strategy in strategies:
+        if isinstance(strategy, PythonStrategy) and strategy.implementation is not plugin:
+            _registered(strategy.implementation, strategy.name)
     return _Offer(
         hooks=tuple(sorted(caller.name for caller in manager.get_hookcallers(plugin) or ())),
-        strategies=[as_strategy(thing, name) for thing in strategies],
+        strategies=strategies,
         primitives=[_primitive(thing) for thing in _called(manager, "clearfw_primitives")],
         workloads=[_workload(thing) for thing in _called(manager, "clearfw_workloads")],
     )
+
+
+def _registered(plugin: object, name: str) -> pluggy.PluginManager:
+    """Return a manager with PLUGIN alone; raises StrategyError for a hook that there is not, or is not so."""
+    manager = _manager()
+    known = sorted(vars(manager.hook))
+    for attribute in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, attribute)
+        if options is None:
+            continue
+        hook = options.get("specname") or attribute
+        if hook not in known:
+            msg = f"unknown hook {hook!r}{nearest(hook, known)}: known are {', '.join(known)}"
+            raise StrategyError(msg, name)
+    manager.register(plugin, name)
+    manager.check_pending()
+    return manager
 
 
 def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
@@ -297,7 +323,7 @@ def _look_alikes(plugin: object, name: str) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return str(error) if isinstance(error, ClearfwError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ClearfwError) else f"{type(error).__name__}: {error}{place(error)}"
 
 
 def _culprit(hook: pluggy.HookCaller, error: Exception) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar
 import attrs
 import pluggy
 
-from clearfw.errors import AbiError, StrategyError, UnknownStrategyError
+from clearfw.errors import AbiError, ClearfwError, StrategyError, UnknownStrategyError, place
 from clearfw.markers import hookimpl
 from clearfw.toolchain.source import Source
 
@@ -35,7 +35,7 @@ _Loaded = TypeVar("_Loaded")
 
 _SUFFIXES = (".c", ".py")
 _SCANNER = pluggy.PluginManager("clearfw")
-_C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*(\w+)", re.MULTILINE)
+_C_NAME = re.compile(r"^CLEARFW_STRATEGY\(\s*([^,)]*)", re.MULTILINE)
 _NAME = re.compile(r"[\w:-]+")
 
 
@@ -201,8 +201,18 @@ def from_file(path: Path) -> Strategy:
     if path.suffix == ".c":
         read = Source(path)
         names = _C_NAME.findall(read.text)
-        return NativeStrategy(names[-1] if names else path.stem, path, f"from {path}", read=read)
-    found = list(_written_in(import_file(path), path.stem))
+        name = names[-1].strip() if names else path.stem
+        if names and not name.isidentifier():
+            msg = f"{path} ends with CLEARFW_STRATEGY({name}, ...): a name in C has letters, digits and '_'"
+            raise StrategyError(msg, name)
+        return NativeStrategy(name, path, f"from {path}", read=read)
+    try:
+        found = list(_written_in(import_file(path), path.stem))
+    except ClearfwError:
+        raise
+    except Exception as error:
+        msg = f"{path} raised {type(error).__name__}: {error}{place(error)}"
+        raise StrategyError(msg, str(path)) from error
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
         msg = f"{path} must define one strategy, and defines {defined}: keep one class with @hookimpl methods"

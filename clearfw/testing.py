@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clearfw import registry
 from clearfw.checks import answers, conformance
-from clearfw.strategies import as_strategy, from_file, from_name
+from clearfw.strategies import as_strategy, from_file, from_name, is_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ class StrategyConformance:
         """Return the answer of a check: all are found in one search, for the first test that asks."""
         found = type(self)._answers  # noqa: SLF001  this class's own
         if not found:
-            every = conformance.run(resolve(self.strategy), patience_s=self.patience_s)
+            strategy = _beside_its_class(type(self), self.strategy)
+            every = conformance.run(resolve(strategy), patience_s=self.patience_s)
             found.update((one.check.name, one) for one in every)
         return found[name]
 
@@ -61,6 +63,14 @@ def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
     test.__doc__ = one.why
     test.__name__ = f"test_{one.name}"
     return test
+
+
+def _beside_its_class(cls: type, strategy: object) -> object:
+    """Return a relative path as one from the file that CLS is written in, where there is such a file."""
+    if isinstance(strategy, Path) or (isinstance(strategy, str) and is_file_name(strategy)):
+        beside = Path(inspect.getfile(cls)).parent / strategy
+        return beside if beside.is_file() else strategy
+    return strategy
 
 
 def resolve(strategy: object) -> Strategy:

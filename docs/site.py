@@ -23,7 +23,7 @@ _FROM_NETWORK = re.compile(r'(src|href)="https://[^"]*/([^"/]+)" integrity="[^"]
 def build(site: Path) -> None:
     """Write the site, warnings being errors; raises CalledProcessError and ValueError."""
     shutil.rmtree(site, ignore_errors=True)
-    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    sphinx = [sys.executable, "-P", "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     subprocess.run([*sphinx, "-d", site.with_name(f"{site.name}.doctrees"), DOCS, site], check=True, cwd=DOCS)
     _publish(site / "asv")
     detach(site / "asv")
@@ -43,7 +43,7 @@ def _publish(pages: Path) -> None:
         config |= {"results_dir": str(results), "html_dir": str(pages)}
         path = Path(directory) / "asv.conf.json"
         path.write_text(json.dumps(config))
-        asv = [sys.executable, "-m", "asv", "--config", path, "publish", "--no-pull"]
+        asv = [sys.executable, "-P", "-m", "asv", "--config", path, "publish", "--no-pull"]
         subprocess.run(asv, check=True, cwd=DOCS, stdout=subprocess.DEVNULL)
 
 

@@ -135,7 +135,24 @@ def test_a_cpu_is_measured_once(measured: list[primitives.Calibration]) -> None:
     assert len(measured) == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"best": 1, "gbps": {}}', '{"best": [], "gbps": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"best": 1, "gbps": {}}',
+        '{"best": [], "gbps": []}',
+        '{"best": [], "gbps": {}}',
+        '{"best": ["none"], "gbps": {"none": [1]}}',
+        '{"best": [1], "gbps": {"memset": [1]}}',
+        '{"best": [[]], "gbps": {"memset": [1]}}',
+        '{"best": ["memset"], "gbps": {"memset": [1, 2]}}',
+        '{"best": ["memset"], "gbps": {"memset": ["x"]}}',
+    ],
+)
 def test_a_damaged_cache_is_measured_anew(
     measured: list[primitives.Calibration], tmp_path: Path, text: str
 ) -> None:
@@ -148,6 +165,20 @@ def test_a_damaged_cache_is_measured_anew(
     assert primitives.calibration() == measured[0]
     assert len(measured) == 2
     assert json.loads(path.read_text())["best"] == ["memset", "generic"]
+
+
+def test_a_cache_that_others_may_write_is_not_believed(
+    measured: list[primitives.Calibration], tmp_path: Path
+) -> None:
+    """Whoever wrote it would choose the instruction that clears."""
+    primitives.calibration()
+    (path,) = tmp_path.iterdir()
+    path.chmod(0o666)
+    primitives.calibration.cache_clear()
+
+    primitives.calibration()
+
+    assert len(measured) == 2
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

@@ -53,7 +53,9 @@ def test_the_marker_says_how_to_boot(pytester: pytest.Pytester) -> None:
 def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     """`pytest --markers` explains it."""
     result = pytester.runpytest_subprocess("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.clearfw(cmdline, stack=None): boot clearfw_machine so*"])
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.clearfw(cmdline, stack=None, leaks=True): boot clearfw_machine so*"]
+    )
 
 
 def test_a_wrong_marker_is_an_error_of_the_test(pytester: pytest.Pytester) -> None:

@@ -257,7 +257,46 @@ def test_the_environment_names_more(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "no_such_module": "failed",
         "gone": "failed",
     }
-    assert info(loaded, "no_such_module").reason == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert re.fullmatch(
+        r"ModuleNotFoundError: No module named 'no_such_module' \(.*, line \d+\)",
+        info(loaded, "no_such_module").reason,
+    )
+
+
+def test_a_failure_is_told_with_its_place(install: Install, tmp_path: Path) -> None:
+    """The file and the line that raised it."""
+    path = tmp_path / "raises.py"
+    path.write_text("x = 1\nraise ValueError('no')\n")
+
+    loaded = load(plugins_dir=tmp_path)
+
+    assert info(loaded, "raises").reason == f"ValueError: no ({path}, line 2)"
+
+
+def test_an_unknown_hook_is_told_with_the_nearest(install: Install) -> None:
+    """Marked as a hook, and called by nobody."""
+    install("wrong", module(clearfw_strategy=hookimpl(lambda: None)))
+    loaded = load()
+
+    assert info(loaded, "wrong").status == "failed"
+    assert (
+        "unknown hook 'clearfw_strategy' (did you mean 'clearfw_strategies'?)" in info(loaded, "wrong").reason
+    )
+
+
+def test_a_strategy_that_is_declared_wrongly_fails_when_it_is_loaded(install: Install) -> None:
+    """And not when a machine first asks it."""
+
+    class Wrong:
+        name = "declared_wrongly"
+
+        @hookimpl
+        def clearfw_init_on_alloc(self, blocks: object) -> bool:
+            return True
+
+    install("wrong", module(clearfw_strategies=hookimpl(lambda: [Wrong()])))
+
+    assert info(load(), "wrong").status == "failed"
 
 
 def test_the_last_plugin_loaded_names_the_default_stack(install: Install) -> None:

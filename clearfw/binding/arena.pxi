@@ -12,9 +12,15 @@ cdef class Arena:
         cdef clearfw_error error
         cdef c_machine *c = machine.require()
         cdef int status
+        if self.ready:
+            raise errors.ConfigError("the arena is made already: make another")
+        if not 0 < chunk_bytes <= c.config.memory:
+            raise errors.ConfigError(f"chunks of {chunk_bytes} bytes: give 1 to {c.config.memory}, the machine's memory")
         c_memset(&error, 0, sizeof(error))
+        machine.calls += 1
         with nogil:
             status = arena_init(&self.c, c, chunk_bytes, &error)
+        machine.calls -= 1
         if status:
             raise _core_error(&error, machine.stack_name)
         self.c.dirty = dirty
@@ -26,17 +32,23 @@ cdef class Arena:
             arena_deinit(&self.c)
 
     def close(self):
-        """Give the memory back to the machine."""
+        """Give the memory back to the machine. Raises PagesInUseError while another thread measures on it."""
         if self.ready:
             self.machine.require()
+            self._check_idle()
             arena_deinit(&self.c)
             self.ready = False
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
-        self.close()
+    def __exit__(self, kind, error, trace):
+        _end(self.close, error)
+
+    cdef int _check_idle(self) except -1:
+        if self.machine.calls:
+            raise errors.PagesInUseError("another thread is inside the arena's machine: let it return first")
+        return 0
 
     cdef int _check_chunk(self, unsigned int chunk) except -1:
         self.machine.require()
@@ -49,7 +61,7 @@ cdef class Arena:
         cdef arena_pass run
         if not 1 <= threads <= 64:
             raise errors.ConfigError(f"{threads} threads: give 1 to 64")
-        if (1u << order) > self.c.chunk_pages:
+        if order > MAX_CONTIG_ORDER or (1u << order) > self.c.chunk_pages:
             raise errors.OrderError(f"a block of order {order} is larger than a chunk", order)
         run.order = order
         run.gfp = _gfp(gfp)
@@ -77,9 +89,10 @@ cdef class Arena:
         cdef arena_pass run = self._pass(order, gfp, touch, hot, bulk, threads, verify)
         cdef arena_times times
         cdef int status
+        self.machine.calls += 1
         with nogil:
             status = arena_run(&self.c, chunk, &run, &times)
-        self.machine.check(status)
+        self.machine.leave(status)
         dirty = None if times.dirty_offset == <uint64_t>-1 else times.dirty_offset
         return times.blocks, times.alloc_ns, times.free_ns, dirty
 
@@ -91,9 +104,10 @@ cdef class Arena:
         cdef int status
         if into.shape[0] < self.c.chunk_pages >> order:
             raise errors.ConfigError(f"room for {into.shape[0]} latencies, {self.c.chunk_pages >> order} wanted")
+        self.machine.calls += 1
         with nogil:
             status = arena_latency(&self.c, chunk, &run, &into[0], &count)
-        self.machine.check(status)
+        self.machine.leave(status)
         return count
 
     def roofline(self, unsigned int chunk, str primitive, size_t call_bytes) -> int:
@@ -101,15 +115,21 @@ cdef class Arena:
         self._check_chunk(chunk)
         cdef const clearfw_primitive *found = _primitive(primitive)
         cdef uint64_t ns
+        if not call_bytes:
+            raise errors.ConfigError("calls of 0 bytes: give at least 1")
+        self.machine.calls += 1
         with nogil:
             ns = arena_roofline(&self.c, chunk, found, call_bytes)
+        self.machine.calls -= 1
         return ns
 
     def dirty(self, unsigned int chunk):
         """Fill the chunk with garbage, as much of it as is to be dirty, and leave none of it in a cache."""
         self._check_chunk(chunk)
+        self.machine.calls += 1
         with nogil:
             arena_dirty(&self.c, chunk)
+        self.machine.calls -= 1
 
     def view(self, unsigned int chunk):
         """Return the chunk's bytes as a writable memoryview, for what clears it by other means."""
@@ -119,6 +139,7 @@ cdef class Arena:
     def fragment(self, uint64_t seed):
         """Let go of every other page, in random order: nothing left is contiguous. The chunks are gone then."""
         self._check_chunk(0)
+        self._check_idle()
         arena_fragment(&self.c, seed)
 
 

@@ -2,6 +2,16 @@
 # Owned memory
 
 
+cdef _end(end, error):
+    """Call END at the end of a with block; what it raises is no more than a note on an ERROR in flight."""
+    try:
+        end()
+    except errors.ClearfwError as another:
+        if error is None:
+            raise
+        error.add_note(f"and at the end of the with block: {another}")
+
+
 # Tracking every block would cost the garbage collector 40 ns a page. A cycle through one needs a Python
 # strategy that keeps blocks of its own machine.
 @cython.no_gc
@@ -31,6 +41,11 @@ cdef class _Buffer:
         self.exports -= 1
         self.machine.exports -= 1
 
+    def array(self, dtype="uint8"):
+        """Return the bytes as a numpy array of DTYPE, a view: it must be gone before the memory is freed."""
+        import numpy
+        return numpy.frombuffer(self, dtype=dtype)
+
     @property
     def is_freed(self) -> bool:
         """Whether it was given back."""
@@ -59,9 +74,9 @@ cdef class Pages(_Buffer):
         self.require()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, trace):
         if not self.freed:
-            self.machine.free_pages(self)
+            _end(self.free, error)
 
     @property
     def npages(self) -> int:
@@ -135,10 +150,10 @@ cdef class Pages(_Buffer):
         self.require()
         self.head.flags = self.head.flags | PG_hwpoison if value else self.head.flags & ~<uint32_t>PG_hwpoison
 
-    def kmap_local(self, unsigned int index=0):
+    def kmap_local(self, index=0):
         """Map page INDEX of the block, HIGHMEM or not, until the KmapLocal it returns is closed."""
         self.require()
-        if index >= 1u << self.order:
+        if not 0 <= operator.index(index) < 1 << self.order:
             raise IndexError(f"page {index} of a block of {1 << self.order}: give an index below that")
         return KmapLocal(self, index)
 
@@ -207,8 +222,8 @@ cdef class KmapLocal(_Buffer):
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
-        self.close()
+    def __exit__(self, kind, error, trace):
+        _end(self.close, error)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         cdef c_machine *machine = self.machine.require()
@@ -237,9 +252,9 @@ cdef class VmallocArea(_Buffer):
         self.require()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, trace):
         if not self.freed:
-            self.machine.vfree(self)
+            _end(self.free, error)
 
     @property
     def address(self) -> int:
@@ -283,9 +298,12 @@ cdef class VmallocArea(_Buffer):
         cdef uint64_t ns = 0
         cdef bint clean = False
         cdef int status
+        self.exports += 1  # no vfree() meanwhile
+        self.machine.calls += 1
         with nogil:
             status = vmalloc_time(machine, self.area, &ns, &clean)
-        self.machine.check(status)
+        self.exports -= 1
+        self.machine.leave(status)
         return ns, bool(clean)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):

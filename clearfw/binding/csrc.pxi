@@ -165,6 +165,12 @@ cdef extern from "mm/cpu.h" nogil:
     c_cpu *this_cpu(c_machine *machine)
     void machine_drain(c_machine *machine)
 
+cdef extern from "mm/machine.h" nogil:
+    const unsigned int machines_forks
+
+cdef extern from "mm/memory.h" nogil:
+    void memory_deinit(memory *memory)
+
 cdef extern from "mm/boot.h" nogil:
     c_machine *machine_create(const clearfw_config *config, clearfw_error *err)
     void machine_destroy(c_machine *machine)

@@ -2,11 +2,18 @@
 # The machine
 
 
+# How long close() waits for calls of other threads: a clear of all memory takes a second or two.
+cdef int _PATIENCE_MS = 10_000
+
+
 cdef class CoreMachine:
     """The C core's machine: clearfw.machine.Machine adds strategies to it."""
 
     cdef c_machine *c
     cdef Py_ssize_t exports
+    cdef Py_ssize_t calls
+    cdef bint closing
+    cdef unsigned int forks
     cdef list callbacks
     cdef dict failures
     cdef public str stack_name
@@ -19,12 +26,32 @@ cdef class CoreMachine:
 
     def __dealloc__(self):
         if self.c != NULL:
-            machine_destroy(self.c)
+            self.destroy()
 
     cdef c_machine *require(self) except NULL:
-        if self.c == NULL:
+        if self.c == NULL or self.closing:
             raise errors.MachineClosedError("the machine was closed: boot another")
+        if self.forks != machines_forks:
+            raise errors.ForkedError(
+                "the machine was booted before this process was forked, and both would hand out the same memory: "
+                "boot another in the child"
+            )
         return self.c
+
+    cdef int leave(self, int status) except -1:
+        """End what began with `calls += 1`, which close() waits for nobody else to be at."""
+        try:
+            return self.check(status)
+        finally:
+            self.calls -= 1
+
+    cdef void destroy(self) noexcept:
+        # Of a forked process only the mappings are its own: whoever held a lock is not here to let go of it.
+        if self.forks == machines_forks:
+            machine_destroy(self.c)
+        else:
+            memory_deinit(&self.c.memory)
+        self.c = NULL
 
     cdef int check(self, int status) except -1:
         cdef c_cpu *cpu
@@ -43,6 +70,8 @@ cdef class CoreMachine:
         """Boot from a clearfw.config.Config."""
         cdef clearfw_config c
         cdef clearfw_error error
+        if self.c != NULL:
+            raise errors.ConfigError("the machine is booted already: boot another")
         c_memset(&c, 0, sizeof(c))
         c_memset(&error, 0, sizeof(error))
         c.memory = config.memory
@@ -63,26 +92,53 @@ cdef class CoreMachine:
         c.kasan_sample = config.kasan_sample
         c.kasan_sample_order = config.kasan_sample_order
         c.seed = config.seed
+        self.forks = machines_forks
         with nogil:
             self.c = machine_create(&c, &error)
         if self.c == NULL:
             raise _core_error(&error, "")
 
     def close(self):
-        """Release every mapping. Raises PagesInUseError while a view of its memory lives."""
+        """Release every mapping, once what other threads are at has returned; they may begin nothing new.
+
+        Raises PagesInUseError while a view of its memory lives, or where another thread does not return.
+        """
         cdef c_cpu *cpu
         if self.c == NULL:
             return
-        cpu = this_cpu(self.c)
-        if cpu != NULL and cpu.in_init:
-            raise errors.InitContextError("close() inside an init point: a strategy may only clear", self.stack_name)
+        if self.forks == machines_forks:
+            cpu = this_cpu(self.c)
+            if cpu != NULL and cpu.in_init:
+                raise errors.InitContextError("close() inside an init point: a strategy may only clear", self.stack_name)
+            self._check_views()
+            self._wait_for_calls()
+        self._check_views()
+        self.destroy()
+
+    cdef int _check_views(self) except -1:
         if self.exports:
             raise errors.PagesInUseError(
                 f"{self.exports} views of the machine's memory are alive: release them before close()"
             )
-        with nogil:
-            machine_destroy(self.c)
-        self.c = NULL
+        return 0
+
+    cdef int _wait_for_calls(self) except -1:
+        cdef int waited_ms = 0
+        self.closing = True
+        try:
+            while self.calls:
+                if waited_ms == _PATIENCE_MS:
+                    raise errors.PagesInUseError(
+                        f"{self.calls} calls of other threads are inside the machine and do not return: "
+                        "end them before close()"
+                    )
+                with nogil:
+                    usleep(1000)
+                waited_ms += 1
+                PyErr_CheckSignals()
+        finally:
+            self.closing = False
+        return 0
 
     @property
     def closed(self) -> bool:
@@ -100,37 +156,43 @@ cdef class CoreMachine:
         pages.freed = False
         return pages
 
-    def alloc_pages(self, unsigned int order=0, gfp=GFP_KERNEL):
-        """Return a block of 2^ORDER pages. Raises OutOfMemoryError, OrderError, UnclaimedError."""
+    def alloc_pages(self, order=0, gfp=GFP_KERNEL):
+        """Return a block of 2^ORDER pages. Raises OutOfMemoryError, OrderError, GfpError, UnclaimedError."""
         cdef c_machine *machine = self.require()
+        cdef unsigned int nr_order = _order(order)
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
         # Letting other threads run costs more than an allocation: only a long clear is worth it.
-        if order > 3 and (machine.debug or flags & __GFP_ZERO):
+        self.calls += 1  # a strategy in Python may let them run at any order
+        if nr_order > 3 and (machine.debug or flags & __GFP_ZERO):
             with nogil:
-                status = machine_alloc(machine, order, flags, &head)
+                status = machine_alloc(machine, nr_order, flags, &head)
         else:
-            status = machine_alloc(machine, order, flags, &head)
+            status = machine_alloc(machine, nr_order, flags, &head)
         if status:
-            self.check(status)
-        return self.wrap(head, order)
+            self.leave(status)
+        pages = self.wrap(head, nr_order)
+        self.calls -= 1
+        return pages
 
-    def alloc_contig(self, unsigned int order, gfp=GFP_KERNEL):
+    def alloc_contig(self, order, gfp=GFP_KERNEL):
         """Return a block above MAX_PAGE_ORDER, up to MAX_GIGANTIC_ORDER: one init of all of it."""
         cdef c_machine *machine = self.require()
+        cdef unsigned int nr_order = _order(order)
         cdef gfp_t flags = _gfp(gfp)
         cdef page *head = NULL
         cdef int status
-        if not MAX_PAGE_ORDER < order <= MAX_CONTIG_ORDER:
+        if not MAX_PAGE_ORDER < nr_order <= MAX_CONTIG_ORDER:
             raise errors.OrderError(
                 f"alloc_contig of order {order}: give {MAX_PAGE_ORDER + 1} to {MAX_CONTIG_ORDER}, "
-                "alloc_pages() has the smaller ones", order,
+                "alloc_pages() has the smaller ones", nr_order,
             )
+        self.calls += 1
         with nogil:
-            status = machine_alloc_contig(machine, order, flags, &head)
-        self.check(status)
-        return self.wrap(head, order)
+            status = machine_alloc_contig(machine, nr_order, flags, &head)
+        self.leave(status)
+        return self.wrap(head, nr_order)
 
     def free_pages(self, Pages pages not None):
         """Give a block back. Raises DoubleFreeError, ForeignFreeError, PagesInUseError, UnclaimedError."""
@@ -148,6 +210,7 @@ cdef class CoreMachine:
         if pages.exports:
             pages._check_idle(f"the block at pfn {pages.pfn:#x}")
         pages.freed = True
+        self.calls += 1
         if pages.order > 3 and machine.debug:
             with nogil:
                 status = machine_free(machine, pages.head, pages.order)
@@ -155,25 +218,27 @@ cdef class CoreMachine:
             status = machine_free(machine, pages.head, pages.order)
         if status:
             pages.freed = False
-            self.check(status)
+            self.leave(status)
+        self.calls -= 1
 
-    def alloc_pages_bulk(self, int nr, gfp=GFP_KERNEL):
+    def alloc_pages_bulk(self, nr, gfp=GFP_KERNEL):
         """Return NR order-0 pages, all or none, cleared as one batch."""
+        cdef int count = min(_count(nr, "alloc_pages_bulk", errors.ConfigError), 0x7FFFFFFF)
         cdef c_machine *machine = self.require()
         cdef gfp_t flags = _gfp(gfp)
         cdef page **heads
         cdef int status
-        if nr < 1:
-            raise errors.ConfigError(f"alloc_pages_bulk of {nr} pages: ask for at least 1")
-        heads = <page **>PyMem_Malloc(nr * sizeof(page *))
+        heads = <page **>PyMem_Malloc(<size_t>count * sizeof(page *))
         if heads == NULL:
             raise _no_memory_for(f"a list of {nr} pages")
+        self.calls += 1
         try:
             with nogil:
-                status = machine_alloc_bulk(machine, flags, heads, nr)
+                status = machine_alloc_bulk(machine, flags, heads, count)
             self.check(status)
-            return [self.wrap(heads[i], 0) for i in range(nr)]
+            return [self.wrap(heads[i], 0) for i in range(count)]
         finally:
+            self.calls -= 1
             PyMem_Free(heads)
 
     def free_pages_bulk(self, list pages not None):
@@ -195,9 +260,10 @@ cdef class CoreMachine:
                 heads[marked] = self._head_to_free(one)
                 one.freed = True
                 marked += 1
+            self.calls += 1
             with nogil:
                 status = machine_free_bulk(machine, heads, <int>nr)
-            self.check(status)
+            self.leave(status)
         except BaseException:
             for item in taken[:marked]:
                 (<Pages>item).freed = False
@@ -217,16 +283,18 @@ cdef class CoreMachine:
             pages._check_idle(f"the page at pfn {pages.pfn:#x}")
         return pages.head
 
-    def vmalloc(self, size_t nbytes, gfp="GFP_KERNEL|__GFP_HIGHMEM", *, bint huge=False):
+    def vmalloc(self, nbytes, gfp="GFP_KERNEL|__GFP_HIGHMEM", *, bint huge=False):
         """Return NBYTES of virtually contiguous memory; HUGE tries PMD-sized mappings first."""
+        cdef size_t size = _count(nbytes, "vmalloc", errors.VmallocError)
         cdef c_machine *machine = self.require()
         cdef gfp_t flags = _gfp(gfp)
         cdef VmallocArea area = VmallocArea.__new__(VmallocArea)
         cdef unsigned int how = VMALLOC_ALLOW_HUGE if huge else 0
         cdef int status
+        self.calls += 1
         with nogil:
-            status = c_vmalloc(machine, nbytes, flags, how, &area.area)
-        self.check(status)
+            status = c_vmalloc(machine, size, flags, how, &area.area)
+        self.leave(status)
         area.machine = self
         area.freed = False
         return area
@@ -241,11 +309,12 @@ cdef class CoreMachine:
         area._check_idle("the vmalloc area")
         start = area.area.tagged
         area.freed = True
+        self.calls += 1
         with nogil:
             status = c_vfree(machine, start)
         # Any other failure is a page's, which nobody cleared: by then the area is gone.
         area.freed = status not in (-CLEARFW_EIN_INIT, -CLEARFW_EMAP_COUNT)
-        self.check(status)
+        self.leave(status)
 
     # Strategies
 
@@ -294,8 +363,10 @@ cdef class CoreMachine:
         cdef clearfw_error error
         cdef int status
         c_memset(&error, 0, sizeof(error))
+        self.calls += 1
         with nogil:
             status = memory_populate(&machine.memory, machine.config.backing, &error)
+        self.calls -= 1
         if status:
             raise _core_error(&error, "")
 
@@ -378,15 +449,19 @@ cdef class CoreMachine:
     def drain(self):
         """Give all per-CPU lists back to the buddy."""
         cdef c_machine *machine = self.require()
+        self.calls += 1
         with nogil:
             machine_drain(machine)
+        self.calls -= 1
 
     def what_is_wrong(self):
         """Return None when every structure of the machine is valid, else the first thing that is not."""
         cdef c_machine *machine = self.require()
         cdef const char *wrong
+        self.calls += 1
         with nogil:
             wrong = machine_is_valid(machine)
+        self.calls -= 1
         return None if wrong == NULL else wrong.decode()
 
     def _counters(self) -> dict:
@@ -432,9 +507,10 @@ cdef class CoreMachine:
         cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
         cdef int status
         self._page_range(pfn, npages)
+        self.calls += 1
         with nogil:
             status = init_pages(cpu, where, machine.mem_map + pfn, npages)
-        self.check(status)
+        self.leave(status)
 
     def init_bulk(self, str point, list pfns not None) -> list:
         """Have a list of pages cleared as one batch; return the list as the strategies left it, None for no page."""
@@ -449,9 +525,10 @@ cdef class CoreMachine:
             for i, pfn in enumerate(pfns):
                 self._page_range(pfn, 1)
                 pages[<int>i] = machine.mem_map + <uint32_t>pfn
+            self.calls += 1
             with nogil:
                 status = init_bulk(cpu, where, pages, nr)
-            self.check(status)
+            self.leave(status)
             return [None if pages[i] == NULL else pages[i].pfn for i in range(nr)]
         finally:
             PyMem_Free(pages)
@@ -472,7 +549,8 @@ cdef class CoreMachine:
         cdef litmus_result result
         cdef int status
         self._page_range(pfn, 1)
+        self.calls += 1
         with nogil:
             status = litmus_run(machine, where, machine.mem_map + pfn, primitive, budget_ns, &result)
-        self.check(status)
+        self.leave(status)
         return result.rounds, None if result.offset == <uint64_t>-1 else result.offset

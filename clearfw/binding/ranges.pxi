@@ -43,6 +43,7 @@ cdef class PageRange:
 
     def __iter__(self):
         for i in range(self.count):
+            self.machine.require()  # a strategy may have kept them beyond the machine's end
             yield _page_range(self.machine, self.head + <size_t>i, 1)
 
     def __repr__(self):

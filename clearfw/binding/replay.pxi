@@ -124,15 +124,18 @@ cdef class ReplayScript:
         if by_order is not None:
             how.latency = (<_Latencies>by_order).c
         machine.check(replay_init(&replay, c, &self.c, &how))
+        machine.calls += 1
         try:
             while replay.next < self.c.nr:
+                machine.calls += 1
                 with nogil:
                     status = replay_run(&replay, _SLICE)
-                machine.check(status)
+                machine.leave(status)
                 PyErr_CheckSignals()
         finally:
             with nogil:
                 replay_deinit(&replay)
+            machine.calls -= 1
         return {**replay.result, "by_order": by_order and by_order.summary()}
 
 

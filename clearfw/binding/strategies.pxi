@@ -22,13 +22,17 @@ cdef class NativeStrategyHandle:
         if where == INIT_VMALLOC:
             area = range_
             _cpu(area.machine.require())
+            area.machine.calls += 1
             with nogil:
                 claimed = strategy_ask(self.strategy, where, area.start, area.size)
+            area.machine.calls -= 1
         else:
             pages = range_
             _cpu(pages.machine.require())
+            pages.machine.calls += 1
             with nogil:
                 claimed = strategy_ask(self.strategy, where, pages.head, pages.count)
+            pages.machine.calls -= 1
         return claimed
 
     @property
@@ -41,7 +45,7 @@ cdef class NativeStrategyHandle:
 
 
 cdef void *_load_symbol(str path, bytes symbol) except NULL:
-    cdef bytes encoded = path.encode()
+    cdef bytes encoded = os.fsencode(path)
     cdef const char *c_path = encoded
     cdef const char *c_symbol = symbol
     cdef void *handle

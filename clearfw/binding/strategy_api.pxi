@@ -37,8 +37,10 @@ def clear_pages(uintptr_t address, unsigned int npages):
     cdef void *start = _mapped(machine, address, <size_t>npages << machine.require().page_shift)
     if not observe_may_clear(start, npages):
         raise errors.FaultError(f"{npages} pages at {address:#x} are not all of those to clear", address)
+    machine.calls += 1
     with nogil:
         api_clear_pages(start, npages)
+    machine.calls -= 1
 
 
 def checked_memset(uintptr_t address, int byte, size_t nbytes) -> bool:

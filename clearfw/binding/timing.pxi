@@ -7,9 +7,10 @@ def time_dispatch(CoreMachine machine not None, uint64_t rounds) -> int:
     cdef c_machine *c = machine.require()
     cdef uint64_t ns = 0
     cdef int status
+    machine.calls += 1
     with nogil:
         status = dispatch_time(c, rounds, &ns)
-    machine.check(status)
+    machine.leave(status)
     return ns
 
 
@@ -19,9 +20,10 @@ def time_pairs(CoreMachine machine not None, uint64_t rounds, unsigned int order
     cdef gfp_t flags = _gfp(gfp)
     cdef uint64_t ns = 0
     cdef int status
+    machine.calls += 1
     with nogil:
         status = pairs_time(c, order, flags, rounds, &ns)
-    machine.check(status)
+    machine.leave(status)
     return ns
 
 
@@ -33,8 +35,9 @@ def time_churn(CoreMachine machine not None, const uint32_t[::1] ops not None, s
     cdef size_t nops = ops.shape[0]
     cdef const uint32_t *first = &ops[0] if nops else NULL
     cdef int status
+    machine.calls += 1
     with nogil:
         status = churn_run(c, first, nops, nslots, flags, by_order, &times)
-    machine.check(status)
+    machine.leave(status)
     orders = {i: (times.order_ns[i], times.order_ops[i]) for i in range(11) if times.order_ops[i]}
     return times.total_ns, orders

@@ -10,6 +10,7 @@ import click
 
 from clearfw.cli import names
 from clearfw.cli.options import (
+    INTERRUPTED,
     console_for,
     examples,
     json_option,
@@ -81,6 +82,7 @@ def check(
 
     Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
     strategy does to it is a finding.
+    Exit status: 0 all passed, 1 a check failed, 2 cannot, 130 interrupted, with what was asked so far.
     """
     from clearfw.checks import conformance
     from clearfw.reports.tables import check as tables
@@ -94,14 +96,24 @@ def check(
     subjects = list(zip(given, (one for (one,) in told_apart(named, registry.strategies)), strict=True))
     console = console_for(json_path)
     names_ = [one.name for _, one in subjects]
-    found = []
-    for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
-        verdict = _ask(console, text, one, asked, timeout, where)
-        found.append(attrs.evolve(verdict, alone=names_.count(one.name) == 1))
-        console.print(tables.table(found[-1]))
+    found: list[Verdict] = []
+    interrupted = False
+    try:
+        for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
+            verdict = _ask(console, text, one, asked, timeout, where)
+            found.append(attrs.evolve(verdict, alone=names_.count(one.name) == 1))
+            console.print(tables.table(found[-1]))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        interrupted = True
     console.print(tables.summary(found))
+    if interrupted:
+        console.print("interrupted: the strategies that were still to be asked are left out", style="yellow")
     if json_path:
         write_json(json_path, results.to_json(found))
+    if interrupted:
+        return INTERRUPTED
     good = all(verdict.conclusive if strict else verdict.passed for verdict in found)
     return 0 if good else 1
 

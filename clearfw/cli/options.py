@@ -14,6 +14,7 @@ import click
 from clearfw.cli import names
 from clearfw.config import parse_size
 from clearfw.errors import ConfigError, nearest
+from clearfw.files import is_device, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +42,9 @@ def file(text: str) -> str:
     if not path.parent.is_dir():
         msg = f"there is no directory {path.parent}: create it first"
         raise click.BadParameter(msg)
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    # A file is written beside the old one, and so its directory must take one; a device is written as it is.
+    needed = [path] if is_device(path) else [one for one in (path, path.resolve().parent) if one.exists()]
+    if path.is_dir() or not all(os.access(one, os.W_OK) for one in needed):
         msg = f"{path} cannot be written: name a file in a directory of yours"
         raise click.BadParameter(msg)
     return text
@@ -127,15 +130,9 @@ def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
 
 def console_for(json_path: str | None) -> Console:
     """Return where tables go: standard error when standard output is for JSON."""
-    from rich.console import Console
+    from clearfw.cli.console import console
 
-    to_stderr = json_path == "-"
-    # FORCE_COLOR, as CI systems set it, asks for colours in a log, and not for progress bars.
-    interactive = None if os.isatty(2 if to_stderr else 1) else False
-    # Names and messages are printed as they are, brackets and all.
-    return Console(
-        stderr=to_stderr, markup=False, emoji=False, highlight=False, force_interactive=interactive
-    )
+    return console(to_stderr=json_path == "-")
 
 
 def write_json(path: str, document: dict[str, Any]) -> None:
@@ -144,4 +141,4 @@ def write_json(path: str, document: dict[str, Any]) -> None:
     if path == "-":
         sys.stdout.write(text)
     else:
-        Path(path).write_text(text)
+        write_text(path, text)

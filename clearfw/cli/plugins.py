@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 @click.command(epilog=examples("clearfw plugins", "clearfw plugins --plugins-dir . -p no:prefetchw"))
 @plugin_options
+@click.option("--strict", is_flag=True, help="End with status 1 where a plugin failed.")
 @json_option
-def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | None) -> int:
-    """List what is installed."""
+def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, strict: bool, json_path: str | None) -> int:
+    """List what is installed.
+
+    Exit status: 0 listed, 2 cannot; with --strict 1 where a plugin failed.
+    """
     import attrs
 
     from clearfw.reports.tables import plugins as tables
@@ -40,4 +44,4 @@ def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, json_path: str | 
             "workloads": sorted(registry.workloads),
         }
         write_json(json_path, document)
-    return 0
+    return 1 if strict and any(info.status == "failed" for info in registry.plugins) else 0

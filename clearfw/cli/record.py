@@ -74,8 +74,7 @@ def record(
     Exit status: 0 recorded, 1 recorded with events lost, 2 cannot, 130 interrupted, with what was recorded
     kept. The command's own exit status is told, and kept in the trace.
     """
-    from rich.console import Console
-
+    from clearfw.cli.console import console as console_of
     from clearfw.record import recorder
 
     if json_path == "-":
@@ -90,7 +89,7 @@ def record(
         raise click.UsageError(msg)
     plan = recorder.RecordPlan(run, output, whole_system, buffer >> 10)
     # Standard output is the command's.
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console = console_of(to_stderr=True, soft_wrap=True)
     done = _record(plan, console)
     _tell(console, plan, done)
     if json_path:
@@ -102,7 +101,8 @@ def record(
 
 def _workload(name: str, scale: int | None) -> tuple[str, ...]:
     options = () if scale is None else ("--scale", str(scale))
-    return (sys.executable, "-m", "clearfw.graphs", name, *options)
+    # -P: as root, nothing in the current folder may stand in for a module.
+    return (sys.executable, "-P", "-m", "clearfw.graphs", name, *options)
 
 
 def _record(plan: RecordPlan, console: Console) -> Recording:

@@ -9,6 +9,7 @@ import click
 
 from clearfw.cli.options import examples, file
 from clearfw.errors import UnsupportedError
+from clearfw.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +56,9 @@ def report(runs: Sequence[Path], output: str, as_text: bool, title: str, show: b
     check_extra()
     text = (mail if as_text else page)([read(path) for path in runs], title)
     if output == "-":
-        click.echo(text)
+        click.echo(text.encode(errors="replace"))
         return 0
-    Path(output).write_text(text, encoding="utf-8")
+    write_text(output, text)
     if show and not webbrowser.open(Path(output).resolve().as_uri()):
         msg = f"{output} is written, and no browser was found to open it: open it in one of yours"
         raise UnsupportedError(msg)

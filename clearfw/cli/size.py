@@ -9,6 +9,7 @@ import attrs
 import click
 
 from clearfw.cli import names
+from clearfw.cli.harmless import harmless
 from clearfw.cli.options import (
     INTERRUPTED,
     console_for,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
 
-# Of what a compiler prints of one strategy.
-_MOST_LINES = 12
+# Of a compiler's words.
+_SHOWN = 12
 
 
 @click.command(
@@ -130,7 +131,7 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
-    if not found.sizes:
+    if found.failed and not found.sizes:
         return 2
     return 1 if found.failed else 0
 
@@ -180,7 +181,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {_shortened(str(error))}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_first_lines(error.message)}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -190,13 +191,13 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
 
 
-def _shortened(text: str) -> str:
-    """Return a compiler's words; of many lines the first ones: an assembler repeats itself on every line."""
-    lines = text.splitlines()
-    if len(lines) <= _MOST_LINES:
-        return text
-    left_out = len(lines) - _MOST_LINES
-    return "\n".join([*lines[:_MOST_LINES], f"... and {left_out} more lines, which --json FILE keeps"])
+def _first_lines(said: str) -> str:
+    """Return the beginning of what a compiler said: the rest is as a rule the same, for each caller."""
+    lines = harmless(said).rstrip().splitlines()
+    more = len(lines) - _SHOWN
+    return "\n".join(
+        [*lines[:_SHOWN], *([f"... and {more} more lines, which --json FILE keeps"] if more > 0 else [])]
+    )
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from clearfw.errors import MissingExtraError
+from clearfw.errors import MissingExtraError, to_install
 
 if TYPE_CHECKING:
     import types
@@ -27,7 +27,7 @@ def sparse() -> types.ModuleType:
     try:
         import scipy.sparse as found
     except ModuleNotFoundError as error:
-        msg = "the graph programs need scipy, which is not installed: pip install 'clearfw[graphs]'"
+        msg = f"the graph programs need scipy, which is not installed: {to_install('scipy')}"
         raise MissingExtraError(msg) from error
     module: types.ModuleType = found
     return module

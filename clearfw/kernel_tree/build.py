@@ -114,7 +114,10 @@ def build(tree: Tree, variant: Variant, recipe: Recipe, store: Store, progress: 
 def _own(tree: Tree, variant: Variant) -> dict[str, bytes | None]:
     text = variant.files.get(primitive.PAGE_H)
     page_h = tree.read(primitive.PAGE_H) if text is None else text.decode(errors="replace")
-    return {**variant.files, primitive.PAGE_H: primitive.page_h(tree, page_h).encode()}
+    return {
+        **variant.files,
+        primitive.PAGE_H: primitive.page_h(tree, page_h).encode(),
+    }
 
 
 def _key(

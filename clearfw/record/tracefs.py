@@ -34,6 +34,7 @@ _RECORDED = (Kind.ALLOC, Kind.FREE)
 # The share of a buffer that is full when its reader is woken: sub-buffers are dense, three quarters are left
 # for what comes until the reader runs.
 _WAKE_PERCENT = 25
+_MOUNT = "clearfw-tracefs-"
 
 
 @contextlib.contextmanager
@@ -52,12 +53,23 @@ def mounted() -> Iterator[Path]:
     if found is not None:
         yield found
         return
-    with tempfile.TemporaryDirectory(prefix="clearfw-tracefs-") as directory:
+    _unmount_left()
+    with tempfile.TemporaryDirectory(prefix=f"{_MOUNT}{os.getpid()}-") as directory:
         _mount(Path(directory))
         try:
             yield Path(directory)
         finally:
             subprocess.run([_tool("umount"), directory], check=False)
+
+
+def _unmount_left() -> None:
+    """Unmount what recorders that were killed had mounted: a lock would be under the mount, a pid is not."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_MOUNT}*"):
+        pid = left.name.removeprefix(_MOUNT).partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and left.lstat().st_uid == 0:
+            subprocess.run([_tool("umount"), "-i", left], capture_output=True, check=False)
+            with contextlib.suppress(OSError):
+                left.rmdir()
 
 
 def _mount(directory: Path) -> None:

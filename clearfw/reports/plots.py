@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from clearfw.errors import MissingExtraError
+from clearfw.errors import MissingExtraError, to_install
+from clearfw.files import replacing
 from clearfw.reports.tables.grid import ns_text, share
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def matplotlib() -> types.ModuleType:
     try:
         import matplotlib as mpl
     except ModuleNotFoundError as error:
-        msg = "pictures need matplotlib, which is not installed: pip install 'clearfw[reports]'"
+        msg = f"pictures need matplotlib, which is not installed: {to_install('matplotlib')}"
         raise MissingExtraError(msg) from error
     found: types.ModuleType = mpl
     return found
@@ -123,8 +124,11 @@ class Picture:
 
     def save(self, path: Path) -> None:
         """Write it to PATH, a .png or .svg file."""
-        with _style():
-            self.figure.savefig(path, dpi=200, facecolor="white", bbox_inches="tight", pad_inches=0.15)
+        kind = path.suffix[1:]
+        with _style(), replacing(path) as file:
+            self.figure.savefig(
+                file, format=kind, dpi=200, facecolor="white", bbox_inches="tight", pad_inches=0.15
+            )
 
     def svg(self, prefix: str) -> str:
         """Return an <svg> element for a page: colours are its variables, ids begin with PREFIX."""

@@ -9,6 +9,8 @@ import attrs
 
 from clearfw.checks import answers
 from clearfw.errors import ResultError
+from clearfw.files import read_input
+from clearfw.results.document import MOST_NBYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +117,7 @@ class _Schema:
 def load(path: Path) -> Document:
     """Return the result at PATH; raises OSError, and ResultError for what is none."""
     try:
-        document: Document = json.loads(path.read_bytes())
+        document: Document = json.loads(read_input(path, MOST_NBYTES))
         name = document["schema"]
         known = name in _SCHEMAS
     except (KeyError, RecursionError, TypeError, ValueError) as error:
@@ -259,6 +261,9 @@ def _check_rows(document: Document) -> Iterator[tuple[Key, Figure]]:
         arch = result.get("arch")
         strategy = f"{result['strategy']} on {arch}" if arch else result["strategy"]
         for check in result["checks"]:
+            if not isinstance(strategy, str) or not isinstance(check["name"], str):
+                msg = f"{strategy!r:.40} or {check['name']!r:.40} is no name"
+                raise TypeError(msg)
             yield (("strategy", strategy), ("check", check["name"])), Figure(str(check["status"]))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from clearfw.errors import MissingExtraError, ResultError, nearest
+from clearfw.errors import MissingExtraError, ResultError, nearest, to_install
+from clearfw.files import read_input
 from clearfw.results.bench import SavedBench
 from clearfw.results.check import SavedChecks
 from clearfw.results.info import SavedInfo
@@ -31,6 +32,8 @@ class Document:
     content: Any
 
 
+# Of a file: what clearfw writes has a hundredth of it.
+MOST_NBYTES = 64 << 20
 # Of any number: what is drawn must have room on an axis.
 _MOST = 1e18
 _KINDS: Mapping[type, tuple[type, ...]] = {bool: (bool,), float: (int, float), int: (int,), str: (str,)}
@@ -50,14 +53,14 @@ def check_extra() -> None:
     """Raise MissingExtraError unless all that reports and pictures need is installed."""
     for module in ("cattrs", "jinja2", "matplotlib"):
         if importlib.util.find_spec(module) is None:
-            msg = f"reports need {module}, which is not installed: pip install 'clearfw[reports]'"
+            msg = f"reports need {module}, which is not installed: {to_install('cattrs jinja2 matplotlib')}"
             raise MissingExtraError(msg)
 
 
 def read(path: Path) -> Document:
     """Return the result saved at PATH; raises OSError and ResultError."""
     try:
-        raw = json.loads(path.read_bytes(), parse_constant=_refuse)
+        raw = json.loads(read_input(path, MOST_NBYTES), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         msg = f"{path} is not JSON ({error}): give what a command wrote with --json"
         raise ResultError(msg) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import json
 import re
 import shutil
 import string
@@ -73,8 +75,25 @@ def files(of: Names) -> dict[Path, str]:
     for template in sorted(TEMPLATES.rglob("*.in")):
         path = str(template.relative_to(TEMPLATES)).removesuffix(".in")
         path = path.replace("PACKAGE", of.package).replace("STRATEGY", of.strategy)
-        found[Path(path)] = string.Template(template.read_text()).substitute(attrs.asdict(of))
+        found[Path(path)] = string.Template(template.read_text()).substitute(
+            attrs.asdict(of), requirement=requirement()
+        )
     return found
+
+
+def requirement() -> str:
+    """Return what pip takes for this very clearfw, which is on no package index: where it came from."""
+    try:
+        text = importlib.metadata.distribution("clearfw").read_text("direct_url.json")
+        about = json.loads(text or "{}")
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return "clearfw"
+    if "url" not in about:
+        return "clearfw"
+    url = about["url"]
+    if vcs := about.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return f"clearfw @ {url}"
 
 
 def write(of: Names, directory: Path) -> list[Path]:

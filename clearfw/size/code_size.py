@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import subprocess
-import tempfile
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from clearfw import files
 from clearfw.config import Config
 from clearfw.errors import CompileError, ConfigError, MissingToolError, StrategyError
 from clearfw.size import bloat, model_unit, symbols
@@ -146,11 +146,11 @@ def disassembly(
     had, _ = on(architecture, config)
     _, new = units(stack, against, model_unit.NR_SITES)
     objdump = architecture.objdump()
-    with tempfile.NamedTemporaryFile(prefix="clearfw-", suffix=".o") as file:
-        file.write(model_unit.compile_unit(new, "out of line", architecture, had))
-        file.flush()
+    with files.scratch() as scratch:
+        file = scratch / "page_alloc.o"
+        file.write_bytes(model_unit.compile_unit(new, "out of line", architecture, had))
         wanted = [f"--disassemble={name}" for name in sorted(new.functions())]
-        command = [objdump, "-dr", "--no-show-raw-insn", *wanted, file.name]
+        command = [objdump, "-dr", "--no-show-raw-insn", *wanted, str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     return "\n".join(line for line in done.stdout.splitlines()[2:] if line.strip())
 

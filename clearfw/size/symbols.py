@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from clearfw.errors import MissingExtraError, SymbolsError
+from clearfw.errors import MissingExtraError, SymbolsError, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _elf(data: bytes, name: str) -> Any:  # noqa: ANN401  pyelftools has no type
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
     except ImportError as error:
-        msg = "code sizes need pyelftools, which is not installed: pip install 'clearfw[size]'"
+        msg = f"code sizes need pyelftools, which is not installed: {to_install('pyelftools')}"
         raise MissingExtraError(msg) from error
     try:
         return ELFFile(io.BytesIO(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import functools
 import hashlib
 import logging
@@ -11,13 +12,14 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from clearfw import files
 from clearfw.errors import CompileError, NoCompilerError
+from clearfw.toolchain import prebuilt
 from clearfw.toolchain.complaints import missing_names
 from clearfw.toolchain.source import Source, forward, headers_below, sha256
 
@@ -100,13 +102,6 @@ def as_source(source: Path | Source) -> Source:
     return source if isinstance(source, Source) else Source(source)
 
 
-def prebuilt_path(source: Path | Source, options: Sequence[str] = ()) -> Path:
-    """Return where the build puts SOURCE's shared object: prebuilt/STEM-KEY.so beside it, there or not."""
-    source = as_source(source)
-    key = sha256(_identity(source, options).encode())[:16]
-    return source.path.absolute().parent / "prebuilt" / f"{source.path.stem}-{key}.so"
-
-
 def compile_c(source: Path | Source, options: Sequence[str] = (), compiler: Compiler | None = None) -> Path:
     """Return SOURCE as a shared object for OPTIONS, compiled only where no intact one exists.
 
@@ -114,9 +109,8 @@ def compile_c(source: Path | Source, options: Sequence[str] = (), compiler: Comp
     Raises CompileError with the compiler's own words, and NoCompilerError where one is needed and missing.
     """
     source = as_source(source)
-    prebuilt = prebuilt_path(source, options)
-    if compiler is None and prebuilt.is_file():
-        return prebuilt
+    if compiler is None and (built := prebuilt.find(source.path, identity(source, options))):
+        return built
     compiler = compiler or find_compiler()
     return kept(
         cached_name(source, options, compiler), source.path, lambda: _compile(compiler, source, options)
@@ -136,7 +130,7 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
     headers = [*headers_below(include, "**/*.h"), *headers_below(INCLUDE_DIR, "clearfw/*.h")]
     contents = [sha256(Source(path).data) for path in (*headers, *sources)]
     parts = [*contents, *_PROGRAM_FLAGS, *compiler.command, compiler.version]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
     flags = [*_PROGRAM_FLAGS, f"-I{include}", f"-I{INCLUDE_DIR}", *map(str, sources), *_PROGRAM_LIBRARIES]
     program = kept(f"{name}-{digest}", sources[-1], lambda: run_compiler(compiler, None, flags))
     program.chmod(0o700)
@@ -156,8 +150,8 @@ def outputs(compiler: Compiler, source: Source | None, arguments: Sequence[str])
     SOURCE is compiled as it was read, wherever ARGUMENTS have its path, and the kernel's headers that it
     includes lead to strategy.h. Raises CompileError with the compiler's own words.
     """
-    with tempfile.TemporaryDirectory(prefix="clearfw-") as scratch:
-        root, directory = Path(scratch) / "root", Path(scratch) / "made"
+    with files.scratch() as scratch:
+        root, directory = scratch / "root", scratch / "made"
         directory.mkdir()
         command = [*compiler.command, *_as_read(source, arguments, root), "-o", str(directory / "out")]
         environment = os.environ | {"LC_ALL": "C"}  # its words are read again
@@ -225,9 +219,12 @@ def _header_digests() -> tuple[str, ...]:
     return tuple(sha256(path.read_bytes()) for path in headers_below(INCLUDE_DIR, "clearfw/*.h"))
 
 
-def _identity(source: Source, options: Sequence[str]) -> str:
-    # Free of the compiler, so that what was built beforehand is found where there is none.
-    return " ".join([*_header_digests(), sha256(source.data), " ".join(options)])
+def identity(source: Path | Source, options: Sequence[str]) -> str:
+    """Return what a shared object is made of, its compiler left out: headers, SOURCE and OPTIONS.
+
+    Raises CompileError if one cannot be read.
+    """
+    return " ".join([*_header_digests(), sha256(as_source(source).data), " ".join(options)])
 
 
 def cached_name(
@@ -235,19 +232,22 @@ def cached_name(
 ) -> str:
     """Return the name in the cache of SOURCE as COMPILER makes it for OPTIONS with FLAGS."""
     parts = [
-        _identity(source, options),
+        identity(source, options),
         *map(sha256, source.headers.values()),
         *flags,
         *_PREFIX_MAPS,
         *compiler.command,
         compiler.version,
     ]
-    return f"{source.path.stem}-{sha256(chr(10).join(parts).encode())}.so"
+    return f"{source.path.stem}-{sha256(chr(10).join(parts).encode(errors='surrogateescape'))}.so"
 
 
 def _is_intact(path: Path) -> bool:
+    # Code of another user is never run: not in a directory, nor in a file, that others may write.
     # The last bytes of a kept file are the digest of the others; the loader ignores them.
     try:
+        if files.distrust(path.parent) or files.distrust(path):
+            return False
         data = path.read_bytes()
     except OSError:
         return False
@@ -278,8 +278,8 @@ def _keep(name: str, data: bytes) -> Path:
         if not _fallback:
             _fallback.append(_private_dir())
             LOG.warning(
-                "cannot write the cache %s (%s): compiling anew in every process; "
-                "point CLEARFW_CACHE_DIR at a writable directory",
+                "cannot use the cache %s (%s): compiling anew in every process; "
+                "point CLEARFW_CACHE_DIR at a directory that only you can write",
                 directory,
                 error.strerror,
             )
@@ -288,20 +288,23 @@ def _keep(name: str, data: bytes) -> Path:
 
 def _store(target: Path, data: bytes) -> Path:
     # Others may store the same file at the same time: each renames a whole one into place.
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data + hashlib.sha256(data).digest())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    files.private_directory(target.parent)
+    if reason := files.distrust(target.parent):
+        raise PermissionError(errno.EPERM, reason)
+    with files.replacing(target) as file:
+        file.write(data + hashlib.sha256(data).digest())
+    target.chmod(0o600)
     return target
 
 
 @functools.cache
 def _private_dir() -> Path:
-    directory = tempfile.mkdtemp(prefix="clearfw-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return Path(directory)
+    held = contextlib.ExitStack()
+    directory = held.enter_context(files.scratch())
+    atexit.register(_leave, held, os.getpid())
+    return directory
+
+
+def _leave(held: contextlib.ExitStack, owner: int) -> None:
+    if os.getpid() == owner:  # and not a child that was forked
+        held.close()

@@ -90,7 +90,7 @@ class Generated(Source):
     @functools.cached_property
     def files(self) -> Mapping[Path, bytes]:
         """The text, and the files of every member."""
-        found = {_absolute(self.path): self._text.encode()}
+        found = {_absolute(self.path): self._text.encode(errors="surrogateescape")}
         for member in self._members:
             found.update(member.files)
         return found
@@ -104,7 +104,7 @@ def below(root: Path, path: Path) -> Path:
 def forward(names: set[str], directory: Path) -> None:
     """Write headers called NAMES to DIRECTORY that include strategy.h, and nothing else."""
     for name in names:
-        _write(directory / name, _FORWARD.encode())
+        _write(directory / name, _FORWARD.encode(errors="surrogateescape"))
 
 
 def sha256(data: bytes) -> str:

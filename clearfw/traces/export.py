@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING
 
 from clearfw.errors import TraceError
+from clearfw.files import replacing
 from clearfw.traces.file import TraceWriter, record_batch, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from clearfw.traces.file import Events, Trace
@@ -32,19 +31,7 @@ def export(trace: Trace, path: Path, progress: Callable[[int], None] = lambda _:
     """
     check_format(path)
     write = _parquet if path.suffix == ".parquet" else _trace
-    with _replacing(path) as unfinished:
-        write(trace, unfinished, progress)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a file beside PATH to write to, which takes its place at the end."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write(trace, path, progress)
 
 
 def _parquet(trace: Trace, path: Path, progress: Callable[[int], None]) -> None:
@@ -52,12 +39,12 @@ def _parquet(trace: Trace, path: Path, progress: Callable[[int], None]) -> None:
     from pyarrow import parquet
 
     columns = schema(trace.origin, trace.ending)
-    with parquet.ParquetWriter(path, columns, compression="zstd") as writer:
+    with replacing(path) as file, parquet.ParquetWriter(file, columns, compression="zstd") as writer:
         _each(trace, lambda events: writer.write_batch(record_batch(events, columns)), progress)
 
 
 def _trace(trace: Trace, path: Path, progress: Callable[[int], None]) -> None:
-    with TraceWriter(path, trace.origin, compression="zstd") as writer:
+    with TraceWriter(path, trace.origin, compression="zstd", whole=True) as writer:
         _each(trace, writer.write, progress)
         if trace.ending is not None:
             writer.end(trace.ending)

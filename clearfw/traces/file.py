@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import json
+import os
+import stat
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -13,7 +14,8 @@ import attrs
 import numpy as np
 
 from clearfw import host
-from clearfw.errors import MissingExtraError, TraceError
+from clearfw.errors import MemoryLimitError, MissingExtraError, TraceError, to_install
+from clearfw.files import NewFile, open_input
 from clearfw.traces.arrow import unpacked_bytes
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ def pyarrow() -> types.ModuleType:
         import pyarrow as pa
         import pyarrow.ipc
     except ModuleNotFoundError as error:
-        msg = "traces need pyarrow, which is not installed: pip install 'clearfw[traces]'"
+        msg = f"traces need pyarrow, which is not installed: {to_install('pyarrow')}"
         raise MissingExtraError(msg) from error
     module: types.ModuleType = pa
     return module
@@ -198,34 +200,41 @@ def _ending(ending: Ending) -> bytes:
     return json.dumps(attrs.asdict(ending)).encode()
 
 
-def _new_file(path: Path) -> Path:
-    """Return where to write PATH anew: whoever has mapped a trace there keeps it, and gets no SIGBUS."""
-    path = path.resolve()
-    if path.is_file():
-        with contextlib.suppress(PermissionError):
-            path.unlink()
-    return path
-
-
 class TraceWriter:
     """A trace being written: append-only, each batch whole on its own.
 
-    Use it as a context manager. What was written before a crash stays readable.
+    Use it as a context manager. A new trace is written in place, so that a crash leaves what was written
+    readable; an old one is replaced at the end, and stays as it was where the disk is full. WHOLE: after any
+    exception there is no new trace.
     """
 
-    def __init__(self, path: Path | str, origin: Origin, *, compression: str | None = None) -> None:
+    def __init__(
+        self, path: Path | str, origin: Origin, *, compression: str | None = None, whole: bool = False
+    ) -> None:
         arrow = pyarrow()
-        self._file = _new_file(Path(path)).open("wb")
-        self._schema = schema(origin)
         options = arrow.ipc.IpcWriteOptions(compression=compression)
-        self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)
+        self._schema = schema(origin)
+        self._whole = whole
+        self._new = NewFile(path, in_place=not whole)
+        self._file = self._new.file
+        try:
+            self._stream = arrow.ipc.new_stream(self._file, self._schema, options=options)
+        except BaseException:
+            self._new.drop()
+            raise
         self.events = 0
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None or not (self._whole or isinstance(error, OSError)):
+            self.close()
+            return
+        # Closing the stream would write its end.
+        self._new.drop()
+        if isinstance(error, OSError):
+            raise self._new.blamed(error) from error
 
     def write(self, events: Events) -> None:
         """Append a batch; with lanes "cpu", of one processor."""
@@ -237,10 +246,15 @@ class TraceWriter:
         self._write(Events.room(0), {_END: _ending(ending)})
 
     def close(self) -> None:
-        """Close the file."""
-        if not self._file.closed:
+        """Close the file, and put it in its place. Raises OSError."""
+        if self._file.closed:
+            return
+        try:
             self._stream.close()
-            self._file.close()
+            self._new.keep()
+        except OSError as error:
+            self._new.drop()
+            raise self._new.blamed(error) from error
 
     def _write(self, events: Events, metadata: dict[bytes, bytes]) -> None:
         self._stream.write_batch(record_batch(events, self._schema), custom_metadata=metadata or None)
@@ -249,7 +263,7 @@ class TraceWriter:
 
 @attrs.frozen(eq=False)
 class Trace:
-    """A trace that was read: its batches are views of the mapped file, unless they were compressed.
+    """A trace that was read: its batches are views of one copy of the file, unless they were compressed.
 
     Attributes:
         ending: None where the recording was cut off, or still goes on.
@@ -281,10 +295,8 @@ def read(path: Path | str) -> Trace:
     """
     arrow = pyarrow()
     path = Path(path)
-    if not path.stat().st_size:
-        raise TraceError(_not_a_trace(path, "an empty file"))
+    source = arrow.BufferReader(_copied(path))
     try:
-        source = arrow.memory_map(str(path))
         stream = arrow.ipc.open_stream(source)
     except (arrow.ArrowException, OSError) as error:
         raise TraceError(_not_a_trace(path, "no Arrow stream")) from error
@@ -296,7 +308,29 @@ def read(path: Path | str) -> Trace:
     return _gather(path, origin, stream, sound, truncated=truncated)
 
 
-def _vet(path: Path, source: pa.MemoryMappedFile) -> tuple[int, bool]:
+def _copied(path: Path) -> pa.Buffer:
+    """Return a copy of the file: a mapped one that another program truncates is a SIGBUS."""
+    if path.is_dir():
+        raise TraceError(_not_a_trace(path, "a directory"))
+    with open_input(path) as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise TraceError(_not_a_trace(path, "a pipe"))
+        if not about.st_size:
+            raise TraceError(_not_a_trace(path, "an empty file"))
+        if about.st_size > (room := host.available_memory()):
+            msg = f"{path} has {about.st_size >> 20}M, the host has {room >> 20}M: read it elsewhere"
+            raise TraceError(msg)
+        try:
+            whole = pyarrow().allocate_buffer(about.st_size)
+        except MemoryError as error:
+            msg = f"{path} has {about.st_size >> 20}M, and the host gives no memory for it: raise RLIMIT_AS"
+            raise MemoryLimitError(msg) from error
+        nread = file.readinto(memoryview(whole))  # type: ignore[attr-defined]  # BinaryIO lacks it
+        return whole.slice(0, nread)
+
+
+def _vet(path: Path, source: pa.BufferReader) -> tuple[int, bool]:
     """Return how many messages are sound, and whether one is not.
 
     Raises TraceError where they do not fit the host's memory once unpacked: a few bytes can claim a lot.

@@ -7,6 +7,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any
 
 from clearfw.errors import TraceError
+from clearfw.files import open_input
 from clearfw.traces import event_format
 from clearfw.traces.file import Ending, Origin, TraceWriter
 from clearfw.traces.ring_buffer import Decoder, Lane, _text, clock_in_use, losses, read_formats
@@ -93,7 +94,8 @@ def _chunks(path: Path, nbytes: int) -> Iterable[bytes]:
     """Yield what PATH holds, NBYTES at a time but for the last."""
     file: IO[bytes]
     try:
-        with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
+        raw = open_input(path)
+        with raw, lzma.open(raw) if path.suffix == ".xz" else raw as file:
             while len(pages := file.read(nbytes)) == nbytes:
                 yield pages
             yield pages

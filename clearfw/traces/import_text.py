@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import operator
 import signal
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from clearfw.traces.text_input import Text
 
 _CHUNK = 1 << 20
+# Bytes without any event: what follows is no text of events either, and need not end.
+_LONGEST_PROLOGUE = 64 << 20
 # Its text does not say when events were lost, but where it is asked to and some were.
 _SILENT_ON_LOSS = "perf script"
 
@@ -84,7 +85,7 @@ class _Interrupt:
             self._former = signal.signal(signal.SIGINT, self._note)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._former)
 
@@ -175,15 +176,19 @@ class _Writing:
         # Without an ending the trace is one that was cut off, until it is in order.
         if self._writer is not None and not found.backwards:
             self._writer.end(_ending(found))
-        self.close()
+        if self._writer is not None:
+            self._writer.close()
         if found.backwards:
             _sort(self._path, _ending(found))
         return found
 
-    def close(self) -> None:
-        """Leave what was written."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        # An old trace is replaced, unless the new one could not be written.
         if self._writer is not None:
-            self._writer.close()
+            self._writer.__exit__(kind, error, trace)
 
     def refusal(self) -> str:
         """Return what there is in place of events."""
@@ -244,7 +249,7 @@ def import_text(
         raise TraceError(msg)
     file.pyarrow()
     writing = _Writing(path, about)
-    with contextlib.closing(writing), _Interrupt() as interrupt:
+    with writing, _Interrupt() as interrupt:
         _feed(writing, text, interrupt, progress)
         if writing.text.form is None:
             if interrupt.came:
@@ -256,10 +261,14 @@ def import_text(
 
 def _feed(writing: _Writing, text: Text, interrupt: _Interrupt, progress: Callable[[int], None]) -> None:
     buffer = bytearray(_CHUNK)
+    nbytes = 0
     try:
         while nread := interrupt.readinto(text, buffer):
             writing.feed(memoryview(buffer)[:nread])
             progress(text.position)
+            nbytes += nread
+            if nbytes > _LONGEST_PROLOGUE and not (writing.text.form or writing.text.lines["other_events"]):
+                return
     except TraceError as error:
         writing.flush()
         if writing.text.form is None:
@@ -274,16 +283,10 @@ def _sort(path: Path, ending: Ending) -> None:
     """Write the trace at PATH again in order of time, equal times as they were, with its ENDING."""
     trace = file.read(path)
     order = np.argsort(np.concatenate([events.ts for events in trace.batches]), kind="stable")
-    path = path.resolve()
-    sorted_path = path.with_name(path.name + ".sorting")
-    try:
-        with TraceWriter(sorted_path, trace.origin) as writer:
-            for start in range(0, len(order), BATCH):
-                writer.write(_gathered(trace.batches, order[start : start + BATCH]))
-            writer.end(ending)
-        sorted_path.replace(path)
-    finally:
-        sorted_path.unlink(missing_ok=True)
+    with TraceWriter(path, trace.origin, whole=True) as writer:
+        for start in range(0, len(order), BATCH):
+            writer.write(_gathered(trace.batches, order[start : start + BATCH]))
+        writer.end(ending)
 
 
 def _gathered(batches: Sequence[Events], places: np.ndarray[Any, np.dtype[np.intp]]) -> Events:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clearfw._core import RingBufferDecoder
 from clearfw.errors import TraceError
+from clearfw.files import read_input
 from clearfw.traces import event_format
 from clearfw.traces.file import BATCH, Events, Kind, TraceWriter
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+# Of a format file, or of stats.txt.
+_MOST_TEXT = 1 << 20
 _CLOCK = re.compile(r"\[(\S+)\]")
 # Lines of per_cpu/cpuN/stats that count events which no reader gets.
 _LOSSES = re.compile(r"^(?:overrun|commit overrun|dropped events): (\d+)$", re.MULTILINE)
@@ -135,4 +138,4 @@ def clock_in_use(text: str) -> str | None:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    return read_input(path, _MOST_TEXT).decode(errors="replace")

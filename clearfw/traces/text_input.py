@@ -59,6 +59,7 @@ def opened(file: str) -> Iterator[Text]:
             raise TraceError(msg)
         yield Text("standard input", cast("io.BufferedReader", sys.stdin.buffer))
         return
+    # A named pipe may be a recording that goes on: its writer ends it, or Ctrl-C.
     with Path(file).open("rb") as raw:
         yield Text(file, raw)
 
@@ -70,6 +71,9 @@ class Text:
         self.name = name
         self._raw = raw
         about = os.fstat(raw.fileno())
+        if stat.S_ISBLK(about.st_mode) or (stat.S_ISCHR(about.st_mode) and not raw.isatty()):
+            msg = f"{name} is a device, and no text that ends: give {WANTED}"
+            raise TraceError(msg)
         self.nbytes = about.st_size if stat.S_ISREG(about.st_mode) else None
         self._stream = self._unpacked()
 

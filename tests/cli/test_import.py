@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import lzma
@@ -20,6 +21,7 @@ from support.commands import finished, program, wait_for
 
 from clearfw.gfp import Gfp
 from clearfw.traces import file, import_text
+from clearfw.traces.file import TraceWriter
 from clearfw.traces.text_input import opened
 from clearfw.workloads.replay import prepare
 
@@ -320,7 +322,8 @@ def test_a_damaged_archive_gives_what_came_before(
     [
         (["no/such/file", "-o", "out"], "no/such/file"),
         ([".", "-o", "out"], r"\. has no cpuN.raw or cpuN.raw.xz: save each"),
-        (["/dev/null", "-o", "out"], "/dev/null has no page event, but an empty file"),
+        (["/dev/zero", "-o", "out"], "/dev/zero is a device, and no text that ends: give the text"),
+        (["/dev/null", "-o", "out"], "/dev/null is a device, and no text that ends: give the text"),
         (["text", "-o", "no/such/out"], "'-o' / '--output': there is no directory no/such: create it first"),
         (["text", "-o", "."], r"'-o' / '--output': \. is no regular file, and a trace is one: name a file"),
         (["text", "-o", "-"], "'-o' / '--output': - is no regular file"),
@@ -355,8 +358,23 @@ def test_what_cannot_be_is_told_in_one_line(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_disk_without_room_is_told(tmp_path: Path) -> None:
     """As any other failure of the host."""
-    with opened(str(THP)) as text, pytest.raises(OSError, match="No space left on device"):
+    with opened(str(THP)) as text, pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         import_text.import_text(text, Path("/dev/full"), {})
+
+
+def test_a_disk_without_room_keeps_the_old_trace(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new one stands beside it until it is whole."""
+    out.write_bytes(b"the old one")
+
+    def full(_writer: TraceWriter, _events: object, _metadata: object) -> None:
+        raise OSError(errno.ENOSPC, "anything")
+
+    monkeypatch.setattr(TraceWriter, "_write", full)
+    with opened(str(THP)) as text, pytest.raises(OSError, match=f"No space left on device: '{out}'"):
+        import_text.import_text(text, out, {})
+
+    assert out.read_bytes() == b"the old one"
+    assert list(out.parent.glob(".*clearfw*")) == []
 
 
 def test_a_thread_may_import(out: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_workload_is_a_command(monkeypatch: pytest.MonkeyPatch, command: Comma
     command("record", "-o", output, "ls", "-o", "x")
 
     assert [plan.command for plan in asked] == [
-        (sys.executable, "-m", "clearfw.graphs", "pagerank", "--scale", "9"),
-        (sys.executable, "-m", "clearfw.graphs", "graph500"),
+        (sys.executable, "-P", "-m", "clearfw.graphs", "pagerank", "--scale", "9"),
+        (sys.executable, "-P", "-m", "clearfw.graphs", "graph500"),
         ("ls", "-o", "x"),
     ]

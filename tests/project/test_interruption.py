@@ -92,7 +92,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 KiB, as root may mount one."""
     directory = tmp_path / "disk"
     directory.mkdir()
-    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16k", "clearfw-test", directory]
+    mount = [MOUNT, "-t", "tmpfs", "-o", "size=16k,mode=700", "clearfw-test", directory]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a file system is not allowed here")
     yield directory

@@ -21,7 +21,8 @@ import pytest
 from clearfw import registry
 from clearfw.config import Config, Kasan
 from clearfw.strategies import NativeStrategy
-from clearfw.toolchain.compiler import prebuilt_path
+from clearfw.toolchain import prebuilt as built_before
+from clearfw.toolchain.compiler import identity
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins" / "clearfw_plugins"
@@ -84,8 +85,9 @@ def prebuilt() -> set[str]:
     strategies = [
         strategy for strategy in shipped.strategies.values() if isinstance(strategy, NativeStrategy)
     ]
-    paths = [prebuilt_path(one.source, config.kernel_options()) for one in strategies for config in CONFIGS]
-    paths += [prebuilt_path(primitive.source) for primitive in shipped.primitives.values()]
+    wanted = [(one.source, config.kernel_options()) for one in strategies for config in CONFIGS]
+    wanted += [(primitive.source, []) for primitive in shipped.primitives.values()]
+    paths = [built_before.path(source, identity(source, options)) for source, options in wanted]
     return {str(path.relative_to(PLUGINS.parent)) for path in paths if path.is_relative_to(PLUGINS)}
 
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from clearfw.errors import CompileError, NoCompilerError
-from clearfw.toolchain import compiler
+from clearfw.toolchain import compiler, prebuilt
 from clearfw.toolchain.compiler import (
     INCLUDE_DIR,
     cache_dir,
     compile_c,
     find_compiler,
-    prebuilt_path,
     source_hash,
 )
 
@@ -32,6 +31,9 @@ STRATEGY = """
 static void f(struct page *page, int numpages) { clear_pages(page_address(page), numpages); }
 CLEARFW_STRATEGY(mine, .kernel_init_pages = f);
 """
+
+
+OPTIONS = ["PAGE_SHIFT=12", "CONFIG_HIGHMEM=1"]
 
 
 @pytest.fixture(autouse=True)
@@ -133,17 +135,54 @@ def test_a_damaged_file_in_the_cache_is_compiled_again(
 
 
 def test_a_prebuilt_file_needs_no_compiler(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the build put beside the source is taken as it is, by the key that the build computes."""
-    headers = sorted(INCLUDE_DIR.glob("clearfw/*.h"))
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*headers, source]]
-    key = hashlib.sha256(f"{' '.join(digests)} PAGE_SHIFT=12 CONFIG_HIGHMEM=1".encode()).hexdigest()[:16]
-    prebuilt = source.parent / "prebuilt" / f"mine-{key}.so"
-    prebuilt.parent.mkdir()
-    prebuilt.write_bytes(b"as it is")
+    """What a package installed beside the source is taken as it is, by the key that the build computes."""
+    built = built_beforehand(source)
+    record(source.parent, source, built)
+    monkeypatch.syspath_prepend(source.parent)
     monkeypatch.setenv("CC", "no-such-compiler")
 
-    assert prebuilt == compile_c(source, ["PAGE_SHIFT=12", "CONFIG_HIGHMEM=1"])
-    assert prebuilt == prebuilt_path(source, ["PAGE_SHIFT=12", "CONFIG_HIGHMEM=1"])
+    assert built == compile_c(source, OPTIONS)
+    assert built == prebuilt.path(source, compiler.identity(source, OPTIONS))
+
+
+def built_beforehand(source: Path) -> Path:
+    """Put a library where a build would, by the key as csrc/CMakeLists.txt computes it."""
+    headers = sorted(INCLUDE_DIR.glob("clearfw/*.h"))
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in [*headers, source]]
+    parts = ["-ffreestanding -fno-strict-aliasing -Wall", *digests, *OPTIONS]
+    key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+    built = source.parent / "prebuilt" / f"mine-{key}.so"
+    built.parent.mkdir()
+    built.write_bytes(b"as it is")
+    return built
+
+
+def record(directory: Path, *files: Path) -> None:
+    """Write what a distribution installed, as pip does."""
+    lines = [f"{path.relative_to(directory)},{prebuilt._digest(path)},1\n" for path in files]
+    (directory / "mine-1.dist-info").mkdir()
+    (directory / "mine-1.dist-info" / "RECORD").write_text("".join(lines))
+
+
+@pytest.mark.parametrize("planted", ["no record", "not on the path", "another library", "current folder"])
+def test_a_planted_library_is_never_run(
+    planted: str, source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Beside a C file of a download, or changed since it was installed: the C file is compiled."""
+    built = built_beforehand(source)
+    if planted != "no record":
+        record(source.parent, source, built)
+    if planted != "not on the path":
+        monkeypatch.syspath_prepend(source.parent)
+    if planted == "another library":
+        built.write_bytes(b"as it is not")
+    if planted == "current folder":
+        monkeypatch.chdir(tmp_path)
+
+    path = compile_c(source, OPTIONS)
+
+    assert path != built
+    assert exported_name(path) == b"mine"
 
 
 def test_without_a_compiler_the_error_says_what_was_looked_for(
@@ -264,7 +303,7 @@ def test_no_temporary_directory_is_a_clear_error(source: Path, monkeypatch: pyte
     def full(**_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
 
     with pytest.raises(CompileError, match="No space left on device: free some space, or point TMPDIR"):
         compile_c(source)
@@ -300,3 +339,41 @@ def test_the_users_cache_directory_is_the_default(monkeypatch: pytest.MonkeyPatc
 def test_a_source_hash_is_of_the_content(source: Path) -> None:
     """Twelve hex digits of its SHA-256."""
     assert hashlib.sha256(STRATEGY.encode()).hexdigest()[:12] == source_hash(source)
+
+
+@pytest.mark.parametrize("spoilt", ["directory", "file"])
+def test_what_others_may_write_is_not_run(spoilt: str, source: Path, cache: Path) -> None:
+    """A cache, or a file in it, that others may write: the private directory serves instead."""
+    path = compile_c(source)
+    (cache if spoilt == "directory" else path).chmod(0o777)
+
+    again = compile_c(source)
+
+    assert (again.stat().st_mode & 0o077) == 0
+    assert (again.parent.stat().st_mode & 0o777) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_another_users_cache_is_not_used(source: Path, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As sudo keeps $HOME: what lies there is that user's to change."""
+    compile_c(source)
+    for path in (*cache.iterdir(), cache):
+        os.chown(path, 12345, -1)
+
+    again = compile_c(source)
+
+    assert not again.is_relative_to(cache)
+    assert caplog.text.count("belongs to user 12345, and this process to user 0") == 1
+
+
+def test_the_cache_is_for_this_user_only(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever umask says, and for what is missing above it as well."""
+    monkeypatch.setenv("CLEARFW_CACHE_DIR", str(cache / "below" / "it"))
+    before = os.umask(0)
+    try:
+        path = compile_c(source)
+    finally:
+        os.umask(before)
+
+    modes = [one.stat().st_mode & 0o777 for one in (cache, cache / "below", cache / "below" / "it", path)]
+    assert modes == [0o700, 0o700, 0o700, 0o600]

@@ -4,6 +4,22 @@
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct machine *list;
 static uint64_t last_id;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+unsigned int machines_forks;
+
+/* The child has a copy of the parent's machines over the same memory: it must not touch them. */
+static void forget_machines(void)
+{
+	machines_forks++;
+	list = NULL;
+	pthread_mutex_init(&list_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_machines);
+}
 
 void machines_lock(void)
 {
@@ -22,6 +38,7 @@ struct machine *machines_first(void)
 
 void machines_add(struct machine *machine)
 {
+	pthread_once(&once, watch_forks);
 	machines_lock();
 	machine->id = ++last_id;
 	machine->next = list;

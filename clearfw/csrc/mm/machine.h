@@ -36,6 +36,9 @@ static inline void machine_event(struct machine *machine, enum clearfw_event eve
 		machine->events[n] = (uint8_t)event;
 }
 
+/* How often this process and its ancestors were forked: a machine belongs to the process that booted it. */
+extern unsigned int machines_forks;
+
 /* The list of all machines, which a thread that ends must walk. */
 void machines_lock(void);
 void machines_unlock(void);

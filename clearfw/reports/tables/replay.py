@@ -19,7 +19,7 @@ from clearfw.reports.tables.bench import (
     ratio_texts,
     strategy_text,
 )
-from clearfw.reports.tables.grid import grid, ns_text, numbers
+from clearfw.reports.tables.grid import grid, ns_text, numbers, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def trace_text(trace: Trace, census: Census, dry: DryRun) -> RenderableType:
             lines.append(f"{count:,} {meaning}")
     if dry.nomem:
         lines.append(f"{dry.nomem:,} allocations found no block here and were left out: give more --memory")
-    return Group(*(Text(line, style="dim" if number else "") for number, line in enumerate(lines)), "")
+    return Group(*(Text(plain(line), style="dim" if number else "") for number, line in enumerate(lines)), "")
 
 
 def scene(run: SceneRun) -> RenderableType:

@@ -1,0 +1,5 @@
+"""`python -m clearfw`: the command line."""
+
+from clearfw.cli import main
+
+main()
