@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from clearfw import registry
 from clearfw.checks import conformance
+from clearfw.checks.answers import FAIL, PASS
 from clearfw.checks.check import CHECKS, Check
 from clearfw.checks.subject import GARBAGE, Evidence, Subject
 from clearfw.errors import UnknownCheckError
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clearfw.checks.answers import Answer
-    from clearfw.strategies import Strategy
+    from clearfw.strategies import NativeStrategy, Strategy
 
 MUTANTS = Path(__file__).parent / "mutants"
 PER_PAGE = registry.default().strategies["per_page"]
@@ -174,3 +176,20 @@ def test_evidence_says_what_to_mend(mutant: str, check: str, words: str) -> None
 
     assert answer.evidence is not None
     assert re.search(words, answer.evidence.message)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere the machine refuses it")
+@pytest.mark.parametrize(("instruction", "status"), [("", FAIL), ('__asm__ volatile("sfence");', PASS)])
+def test_a_clear_of_no_pages_is_harmless_on_x86_alone(
+    c_strategy: Callable[..., NativeStrategy], instruction: str, status: str
+) -> None:
+    """In a file that others could compile it fails; in one with instructions of x86 it is remarked on."""
+    calls = "clear_pages(page_address(page), n); clear_pages(page_address(page), 0);"
+    body = f"static bool f(struct page *page, int n) {{ if (PageHighMem(page)) return false; {calls}"
+    mine = c_strategy("mine", f"{body} {instruction} return true; }}", ".init_on_alloc = f")
+
+    (answer,) = conformance.run(mine, ["any_count"])
+
+    assert answer.status == status
+    assert answer.evidence is not None
+    assert answer.evidence.message.startswith("called clear_pages() with 0 pages")
