@@ -58,7 +58,11 @@ def test_every_file_of_checks_is_imported() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in FINDINGS if kind not in {"nothing", "refused"}])
 def test_every_finding_answers_a_check(kind: str) -> None:
     """Whatever the core may find, at whatever init point, however the pages lie: some check says no."""
-    for point, hows in (("alloc", ("block", "list", "flow")), ("free", ("block", "list", "flow")), ("vmalloc", ("area",))):
+    for point, hows in (
+        ("alloc", ("block", "list", "flow")),
+        ("free", ("block", "list", "flow")),
+        ("vmalloc", ("area",)),
+    ):
         for how, zones, count in itertools.product(hows, ("lowmem", "highmem"), ("order", "count")):
             if (kind, point) == ("sleep", "vmalloc"):  # vmalloc() may sleep: a remark
                 continue
