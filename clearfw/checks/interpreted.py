@@ -174,4 +174,4 @@ def watched(implementation: object) -> Iterator[dict[str, int]]:
     try:
         yield written
     finally:
-        implementation.__class__ = cls
+        object.__setattr__(implementation, "__class__", cls)
