@@ -311,8 +311,8 @@ def telling(job: Job, tell: Tell) -> Iterator[Told]:
         yield told
     except HungError:
         told.hung = True
-    except ClearfwError as error:
-        # No cell raises: then it was no cell.
+    except (ClearfwError, OSError, MemoryError) as error:
+        # No cell raises: then it was no cell, but the computer.
         tell({"cannot": f"{error} (on {job.cmdline()})"})
         return
     tell({"told": attrs.asdict(told, value_serializer=_serialize)})
