@@ -73,7 +73,7 @@ def test_a_failure_explains_itself(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess()
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*init_on_alloc=1*", f"*clearfw check*{path}*"])
+    result.stdout.fnmatch_lines(["*memory=128M*", f"*clearfw check*{path}*"])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw import _core, isolation
-from clearfw.checks import cells, search
+from clearfw.checks import cells, interpreted, search
 from clearfw.checks.answers import CANNOT, FAIL, INCOMPLETE, NOT_ASKED, PASS, UNTESTED, Answer
 from clearfw.checks.catalogue import answered_by, checks
 from clearfw.checks.questions.visible import litmus
@@ -107,8 +107,10 @@ class _Run:
         """Return the answers of the checks in ABOUT, by name."""
         answers: dict[str, Answer] = {}
         searched = [one for one in about.values() if one.ask is None]
-        tasks = [*self._jobs(searched)] if searched else []
-        tasks += [self._question(one.name, one.ask) for one in about.values() if one.ask is not None]
+        jobs = [*self._jobs(searched)] if searched else []
+        asked = [self._question(one.name, one.ask) for one in about.values() if one.ask is not None]
+        # The plainest machines first, on which most that is wrong shows.
+        tasks = [*jobs[:4], *asked, *jobs[4:]]
         for task, outcome in self._outcomes(tasks):
             if task.name in about:
                 answers[task.name] = self._answer(about[task.name], outcome)
@@ -137,7 +139,10 @@ class _Run:
             yield _Task(f"{job}", functools.partial(self._explore, job, wanted), job.cmdline())
 
     def _explore(self, job: cells.Job, points: frozenset[str], tell: isolation.Tell) -> None:
-        search.explore(self.strategy, job, points, tell, self.patience_s, self.architecture)
+        if isinstance(self.strategy, NativeStrategy):
+            search.explore(self.strategy, job, points, tell, self.patience_s, self.architecture)
+        else:
+            interpreted.explore(self.strategy, job, points, tell, self.patience_s)
 
     def _question(self, name: str, ask: Callable[[Subject], None] | None) -> _Task:
         work = functools.partial(_ask, self.strategy, self.architecture, ask)

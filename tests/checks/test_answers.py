@@ -87,7 +87,7 @@ def test_what_was_not_asked_is_named_and_not_counted() -> None:
     assert tables_check.summary([verdict]) == "1 strategy, 1 check: all passed"
 
 
-def test_the_summary_names_who_was_found_wanting() -> None:
+def test_the_summary_names_who_failed() -> None:
     """The last line alone tells what to look at."""
     good, bad = Verdict("a", "good", answers(PASS)), Verdict("b", "bad", answers(PASS, FAIL))
 
