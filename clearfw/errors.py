@@ -338,6 +338,10 @@ class SystemCallError(ClearfwError):
     errno: int
 
 
+class CheckError(ClearfwError):
+    """A check could not be done, and the strategy is not why: memory, a limit, a tool that is missing."""
+
+
 class UnsupportedError(ClearfwError):
     """The host, its CPU or its kernel, cannot do it."""
 

@@ -21,7 +21,7 @@ from clearfw import _core
 from clearfw.errors import place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Tell: TypeAlias = "Callable[[dict[str, Any]], None]"
 
@@ -56,6 +56,11 @@ class Child:
     deadline: float
     deadline_s: float
 
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        _kill_session(self.pid)
+        self.wait()
+
     def wait(self) -> Outcome:
         """Return what it told, once it has ended or its time is over."""
         left = max(0.0, self.deadline - time.monotonic())
@@ -79,6 +84,17 @@ class Child:
         elif _DONE not in told:
             end = end or _end(status)
         return Outcome(tuple(message for message in told if message != _DONE), end)
+
+
+def first_done(children: Sequence[Child]) -> int:
+    """Return the index of one of CHILDREN that has ended, once there is one, or whose time is over."""
+    deadline = min(child.deadline for child in children)
+    ready, _, _ = select.select(
+        [child.pidfd for child in children], [], [], max(0.0, deadline - time.monotonic())
+    )
+    if ready:
+        return next(index for index, child in enumerate(children) if child.pidfd in ready)
+    return next(index for index, child in enumerate(children) if child.deadline == deadline)
 
 
 def start(work: Callable[[Tell], None], deadline_s: float) -> Child:

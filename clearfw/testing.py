@@ -13,6 +13,7 @@ from clearfw.strategies import as_strategy, from_file, from_name, is_file_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clearfw.checks.answers import Answer
     from clearfw.checks.check import Check
     from clearfw.strategies import Strategy
 
@@ -24,30 +25,42 @@ class StrategyConformance:
 
     Attributes:
         strategy: the name of an installed strategy, the path of a .c or .py file, or the strategy itself.
-        deadline_s: how long one check may take.
+        patience_s: seconds of processor time that one call of the strategy may take.
 
     """
 
     strategy: ClassVar[object]
-    deadline_s: ClassVar[float] = conformance.DEADLINE_S
+    patience_s: ClassVar[float] = conformance.PATIENCE_S
+    _answers: ClassVar[dict[str, Answer]]
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         """Give the subclass a test method for each check."""
         super().__init_subclass__(**kwargs)
+        cls._answers = {}
         for name, one in conformance.checks().items():
             setattr(cls, f"test_{name}", _test_of(one))
+
+    def _strategy(self) -> Strategy:
+        return resolve(_beside_its_class(type(self), self.strategy))
+
+    def _answer(self, name: str) -> Answer:
+        """Return the answer of a check: all are found in one search, for the first test that asks."""
+        found = type(self)._answers  # noqa: SLF001  this class's own
+        if not found:
+            every = conformance.run(self._strategy(), patience_s=self.patience_s)
+            found.update((one.check.name, one) for one in every)
+        return found[name]
 
 
 def _test_of(one: Check) -> Callable[[StrategyConformance], None]:
     def test(self: StrategyConformance) -> None:
         import pytest
 
-        strategy = _beside_its_class(type(self), self.strategy)
-        (answer,) = conformance.run(resolve(strategy), [one.name], deadline_s=self.deadline_s)
-        if answer.status == answers.NOT_ASKED:
-            pytest.skip(answers.sentence(answer))
+        answer = self._answer(one.name)
         if not answer.passed:
             pytest.fail(answers.explanation(answer, str(self.strategy)), pytrace=False)
+        if answer.status != answers.PASS:
+            pytest.skip(f"{answer.status}: {answers.sentence(answer)}")
 
     test.__doc__ = one.why
     test.__name__ = f"test_{one.name}"

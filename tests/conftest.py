@@ -175,6 +175,41 @@ def _bench_document(result: Callable[..., Result], scene_run: Callable[..., Scen
     return results_bench.to_json([scene_run(*rows)], environment, config)
 
 
+def _kernel_documents() -> dict[str, dict[str, Any]]:
+    """Return what `clearfw kernel bench` and `check` save, of one order and one answer."""
+    one = {"version": "7.3.0", "tree": "linux", "primitive": "rep stosb", "files": [], "clear_pages": True}
+    kernels = [one | {"kernel": "before"}, one | {"kernel": "after", "files": ["mm/page_alloc.c"]}]
+    shape = {"ns": {"median": 2e5, "min": 1.9e5, "max": 2.1e5}, "gbps": 10.5}
+    ratio = {"ratio": 1.25, "ci95": [1.2, 1.3]}
+    order = {
+        "order": 9,
+        "kernel": {"before": shape, "after": shape},
+        "alone_ns": {"before": 100.0},
+        "ratio": ratio,
+        "noise": ratio | {"ratio": 1.0},
+        "model": {"before": shape, "after": shape},
+        "model_ratio": ratio,
+        "off": 0.01,
+        "tolerance": 0.1,
+    }
+    answer = {"kernel": "after", "name": "meminit", "status": "pass", "summary": "131 tests", "evidence": []}
+    about = {"kernels": kernels, "notes": ["a note"]}
+    return {
+        "kernel": about
+        | {
+            "schema": "clearfw.kernel/1",
+            "environment": {"cpu": "a processor"},
+            "config": {},
+            "memory": {"bytes": 1 << 30, "huge_bytes": 1 << 30},
+            "rounds": 15,
+            "interrupted": False,
+            "dirty": {},
+            "results": [order],
+        },
+        "kernel-check": about | {"schema": "clearfw.kernel-check/1", "results": [answer]},
+    }
+
+
 @pytest.fixture
 def saved(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> dict[str, dict[str, Any]]:
     """Make a document of each schema that a report can be made of, as the commands save them."""
@@ -193,7 +228,7 @@ def saved(result: Callable[..., Result], scene_run: Callable[..., SceneRun]) -> 
     latency = {"order": 9, "count": 3, "total_ns": 9e5, "p50_ns": 2e5, "p99_ns": 3e5, "max_ns": 4e5}
     prediction = {"strategy": "batched", "primitive": "stosb", "clears_s": 0.5, "predicted_s": 1.5}
     order = {"order": 9, "allocs": 3, "frees": 2, "cleared": 3, "cleared_pages": 1536}
-    return {
+    return _kernel_documents() | {
         "bench": bench,
         "check": {
             "schema": "clearfw.check/1",

@@ -97,6 +97,7 @@ cdef extern from "mm/memory.h" nogil:
         size_t lowmem
         char *direct
         clearfw_backing backing
+    void memory_share(int fd)
     int memory_populate(memory *memory, clearfw_backing asked, clearfw_error *err)
     int64_t memory_huge_bytes(const memory *memory)
 
@@ -307,3 +308,87 @@ cdef extern from "base/fault_inject.h" nogil:
 cdef extern from "mm/core_names.h" nogil:
     const char *core_event_name(int event)
     const char *core_gfp_name(int index, uint32_t *bit)
+
+cdef extern from "clearfw/observed/observed.h" nogil:
+    struct clearfw_observed:
+        pass
+
+cdef extern from "check/finding.h" nogil:
+    struct finding:
+        int kind
+        int code
+        uint64_t pfn
+        uint64_t offset
+        int byte
+        uint64_t pc[6]
+        char message[400]
+    enum:
+        NR_FINDINGS
+
+cdef extern from "check/pattern.h" nogil:
+    ctypedef int pattern_spot "enum pattern_spot"
+    ctypedef int pattern_pages "enum pattern_pages"
+    struct c_pattern "pattern":
+        uint64_t word
+        pattern_spot spot
+        pattern_pages pages
+
+cdef extern from "check/grant.h" nogil:
+    struct grant:
+        pass
+    void grant_seal(grant *grant)
+    void grant_unseal(grant *grant)
+    void grant_keep_open(grant *grant, page *const *pages, size_t npages)
+
+cdef extern from "check/examiner.h" nogil:
+    struct compare_site:
+        uint64_t pc
+        uint64_t left
+        uint64_t right
+        bint constant
+        bint left_varies
+        bint right_varies
+    struct c_examiner "examiner":
+        grant grant
+        c_pattern pattern
+        bint hollow
+        uint64_t patience_ns
+        uint64_t max_events
+        uint64_t events
+        finding found
+        bint exhausted
+        uint64_t calls, claims, new_blocks, new_sites
+        uint8_t *seen
+        size_t image_bytes
+        compare_site *sites
+        uint64_t shared[16]
+        uint64_t shared_pc[16]
+        int nr_shared
+        uint64_t waste, waste_of, remaps, remaps_of, longest_clear
+    int examiner_init(c_examiner *examiner, c_machine *machine, const clearfw_strategy *subject,
+                      const clearfw_observed *observed, clearfw_error *err)
+    int examiner_init_callback(c_examiner *examiner, c_machine *machine, init_callback callback, void *context,
+                               unsigned int points, clearfw_error *err)
+    void examiner_deinit(c_examiner *examiner)
+    void examiner_begin(c_examiner *examiner)
+    void examine_block(c_examiner *examiner, init_point point, page *page, unsigned int npages,
+                       const uint64_t *private)
+    void examine_list(c_examiner *examiner, init_point point, page **pages, int nr, const uint64_t *private)
+    void examine_area(c_examiner *examiner, const void *start, unsigned long nbytes, const uint64_t *private)
+    enum:
+        EXAMINER_SITES
+
+cdef extern from "check/observe.h" nogil:
+    bint observe_may_clear(const void *addr, unsigned int npages)
+    bint observe_may_map(const page *page)
+
+cdef extern from *:
+    """
+    #include "check/finding.h"
+    static const char *const finding_names[] = {
+    #define FINDING_NAME(name) #name,
+        CLEARFW_FINDINGS(FINDING_NAME)
+    #undef FINDING_NAME
+    };
+    """
+    const char *finding_names[32]

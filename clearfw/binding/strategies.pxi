@@ -6,6 +6,7 @@ cdef class NativeStrategyHandle:
     """A loaded C strategy: its functions, and which init points they serve."""
 
     cdef const clearfw_strategy *strategy
+    cdef const clearfw_observed *observed
     cdef readonly str name
     cdef readonly frozenset points
     cdef readonly bint bulk
@@ -33,6 +34,11 @@ cdef class NativeStrategyHandle:
                 claimed = strategy_ask(self.strategy, where, pages.head, pages.count)
             pages.machine.calls -= 1
         return claimed
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether it was built to tell what it does."""
+        return self.observed != NULL
 
     def __repr__(self):
         return f"<NativeStrategyHandle {self.name} for {', '.join(sorted(self.points))}>"
@@ -70,6 +76,7 @@ def load_strategy(str path) -> NativeStrategyHandle:
     # The one thing the core writes into a strategy: where its table of functions is.
     (<const clearfw_core **>strategy.core)[0] = &clearfw_core_table
     handle = _handle(strategy)
+    handle.observed = <const clearfw_observed *>dlsym(dlopen(path.encode(), RTLD_NOW | RTLD_LOCAL), b"clearfw_observed")
     if not handle.points:
         raise errors.AbiError(f"{path} implements no init point: give CLEARFW_STRATEGY() at least one function")
     return handle

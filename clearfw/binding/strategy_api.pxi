@@ -35,6 +35,8 @@ def clear_pages(uintptr_t address, unsigned int npages):
     """Zero NPAGES whole pages at ADDRESS with the machine's primitive; raises FaultError."""
     cdef CoreMachine machine = _machine_here()
     cdef void *start = _mapped(machine, address, <size_t>npages << machine.require().page_shift)
+    if not observe_may_clear(start, npages):
+        raise errors.FaultError(f"{npages} pages at {address:#x} are not all of those to clear", address)
     machine.calls += 1
     with nogil:
         api_clear_pages(start, npages)
@@ -52,6 +54,8 @@ def kmap_local_page(PageRange page not None) -> int:
     cdef CoreMachine machine = _machine_here()
     if page.machine is not machine:
         raise errors.StrategyError(f"pfn {page.pfn:#x} is another machine's: map this one's", machine.stack_name)
+    if not observe_may_map(page.head):
+        raise errors.FaultError(f"pfn {page.pfn:#x} is no page to clear: map those that were given", page.pfn)
     cdef void *mapped = api_kmap_local_page(page.head)
     _raise_violation(machine)
     return <uintptr_t>mapped

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 PASS, FAIL, NOT_ASKED, CANNOT = "pass", "FAIL", "not asked", "cannot"
+# Nothing was found, and not all was seen: lines that never ran; and nothing was found, for nothing could be.
+INCOMPLETE, UNTESTED = "incomplete", "untested"
 
 
 @attrs.frozen
@@ -22,16 +24,27 @@ class Answer:
     """What a check said of a strategy: passed, with a remark perhaps; failed, with evidence; or no answer.
 
     It is not asked of a strategy that it is not about, and cannot be answered on some architectures.
+    Incomplete: lines of the strategy never ran. Untested: it could not be tested here.
+
+    Attributes:
+        lines: those that never ran, as "file.c:12".
+
     """
 
     check: Check
     status: str
     evidence: Evidence | None = None
+    lines: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong: what was not asked is not wrong."""
         return self.status != FAIL
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether it says what was to be known: with --strict, incomplete and untested count as failed."""
+        return self.status not in {FAIL, INCOMPLETE, UNTESTED}
 
 
 @attrs.frozen
@@ -41,6 +54,7 @@ class Verdict:
     Attributes:
         given: how it was named on the command line.
         arch: where it was asked, if not on this computer.
+        alone: whether no other strategy that was asked has its name.
 
     """
 
@@ -49,15 +63,23 @@ class Verdict:
     answers: tuple[Answer, ...]
     arch: str = ""
 
+    alone: bool = True
+
     @property
     def label(self) -> str:
-        """The strategy, and where it was asked."""
-        return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
+        """The strategy, its file where another has the same name, and where it was asked."""
+        name = self.strategy if self.alone else f"{self.strategy} ({self.given})"
+        return f"{name} on {self.arch}" if self.arch else name
 
     @property
     def passed(self) -> bool:
         """Whether no check failed."""
         return all(answer.passed for answer in self.answers)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether no check failed, and none is incomplete or untested."""
+        return all(answer.conclusive for answer in self.answers)
 
 
 def sentence(answer: Answer) -> str:

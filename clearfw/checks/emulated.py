@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, get_args
 
 import attrs
 
+from clearfw import _core
 from clearfw.checks.server import Server, build
 from clearfw.config import Backing, Kasan, Kmap, Preempt
+from clearfw.errors import from_core
 from clearfw.gfp import Gfp
 from clearfw.host import check_memory
 from clearfw.machine import Counters
 from clearfw.toolchain import compiler
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clearfw.config import Config
     from clearfw.strategies import NativeStrategy
     from clearfw.toolchain.architectures import Architecture
@@ -60,6 +64,7 @@ class VmallocArea:
     machine: EmulatedMachine
     address: int
     pfns: list[int]
+    nbytes: int
 
     @property
     def npages(self) -> int:
@@ -84,6 +89,7 @@ class EmulatedMachine:
         """Boot it; raises what compiling STRATEGY and booting raise, MissingToolError and RunnerError."""
         check_memory(config.real_memory)
         self.config = config
+        self.name = strategy.name
         compiled = compiler.compile_c(strategy.read, config.kernel_options(), architecture.compiler())
         command = [*architecture.emulator(), str(build(architecture))]
         self._server = Server(command, compiled, strategy.name)
@@ -153,7 +159,7 @@ class EmulatedMachine:
     ) -> VmallocArea:
         """Return NBYTES of virtually contiguous memory; HUGE tries PMD-sized mappings first."""
         address, *pfns = map(int, self.ask("vmalloc", nbytes, _bits(gfp), int(huge)))
-        return VmallocArea(self, address, pfns)
+        return VmallocArea(self, address, pfns, nbytes)
 
     def fill(self, byte: int, pfn: int | None = None, npages: int | None = None) -> None:
         """Set every byte of NPAGES pages (all, if not given) from PFN on."""
@@ -194,6 +200,15 @@ class EmulatedMachine:
         asked = ("litmus", _POINTS.index(point), pfn, budget_ns, unfenced or _NO_PRIMITIVE)
         rounds, *stale = map(int, self.ask(*asked))
         return rounds, stale[0] if stale else None
+
+    @property
+    def nr_free(self) -> int:
+        """Free pages."""
+        return int(self.ask("nr_free")[0])
+
+    def grow_pool(self, order: int, count: int) -> None:
+        """Have a hugetlb pool grow by COUNT pages of ORDER, and shrink again."""
+        self.ask("grow", order, count)
 
     def populate(self) -> None:
         """Fault all memory in."""
@@ -245,3 +260,126 @@ def _pack(page: tuple[int, ...]) -> bytes:
     *head, next_pfn, prev_pfn, order, tag, zone, mapcount = page
     signed = mapcount - (mapcount >> 31 << 32)
     return STRUCT_PAGE.pack(*head, next_pfn | prev_pfn << 32, order, tag, zone, 0, signed)
+
+
+_Dirt: TypeAlias = "tuple[int, int, int]"
+# csrc/check/finding.h, in its order.
+_KINDS = _core.FINDINGS
+
+
+class EmulatedExaminer:
+    """The examiner there, with all that the search asks of the one here (_core.Examiner)."""
+
+    def __init__(self, machine: EmulatedMachine, strategy: Path, patience_s: float, max_events: int) -> None:
+        """Begin to examine STRATEGY, a shared object of that architecture."""
+        self._machine = machine
+        self._dirt: _Dirt = (0, 0, 0)
+        self._said: list[str] = []
+        words = machine.ask("examiner_start", int(patience_s * 1e9), max_events, strategy)
+        self.is_observed, self.bulk = (word == "1" for word in words)
+
+    def close(self) -> None:
+        """Let go of the machine."""
+        self._machine.ask("examiner_close")
+
+    def seal(self) -> None:
+        """Have all RAM readable only."""
+        self._machine.ask("examiner_seal")
+
+    def unseal(self) -> None:
+        """Undo seal()."""
+        self._machine.ask("examiner_unseal")
+
+    def keep_open(self, pfns: list[int]) -> None:
+        """Seal all RAM but these pages."""
+        self._machine.ask("examiner_keep_open", *pfns)
+
+    def strict_kmaps(self, strict: bool) -> None:  # noqa: FBT001  as _core.Examiner has it
+        """Have kmap_local really map, or only count."""
+        self._machine.ask("examiner_strict", int(strict))
+
+    def options(self, init_on_alloc: bool, init_on_free: bool) -> None:  # noqa: FBT001
+        """Set the machine's static keys."""
+        self._machine.ask("examiner_options", int(init_on_alloc), int(init_on_free))
+
+    def begin(self, word: int = 0x9E9E9E9E9E9E9E9E, spot: int = 0, pages: int = 0) -> None:
+        """Begin a cell."""
+        self._dirt = (word, spot, pages)
+        self._said = []
+        self._machine.ask("examiner_begin", *self._dirt)
+
+    def block(self, point: str, pfn: int, npages: int, private: int | None = None) -> None:
+        """Ask for a block."""
+        self._cell("block", private, _POINTS.index(point), pfn, npages)
+
+    def pages(self, point: str, pfns: list[int], private: int | None = None) -> None:
+        """Ask for a list of pages."""
+        self._cell("pages", private, _POINTS.index(point), *pfns)
+
+    def area(self, area: VmallocArea, nbytes: int, private: int | None = None) -> None:
+        """Ask for the first NBYTES of a vmalloc area."""
+        self._cell("area", private, area.address, nbytes)
+
+    def _cell(self, how: str, private: int | None, *what: int) -> None:
+        there = (0, 0) if private is None else (1, private)
+        self._said = self._machine.ask(f"examiner_{how}", *self._dirt, *there, *what)
+
+    def _look(self) -> list[str]:
+        if not self._said:
+            self._said = self._machine.ask("examiner_look")
+        return self._said
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of the cell: calls, claims, events, new_blocks, new_sites."""
+        names = ("calls", "claims", "events", "new_blocks", "new_sites")
+        return dict(zip(names, map(int, self._look()), strict=False))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the call did too much to be observed."""
+        return self._look()[5] == "1"
+
+    @property
+    def finding(self) -> dict[str, Any] | None:
+        """What was found in this cell, or None."""
+        kind, code, pfn, offset, byte = map(int, self._look()[6:11])
+        if not kind:
+            return None
+        message = " ".join(self._look()[17:])
+        if code:
+            facts = {"pfn": pfn if pfn < _NONE else 0, "wanted": 0, "found": 0, "zone": -1, "sys_errno": 0}
+            message = str(from_core(code, **facts, detail="strategy", stack=self._machine.name))
+        return {
+            "kind": _KINDS[kind],
+            "code": code,
+            "pfn": pfn if pfn < _NONE else None,
+            "offset": offset if offset < _NONE else None,
+            "byte": byte if byte >= 0 else None,
+            "frames": [int(word) for word in self._look()[11:17] if word != "0"],
+            "message": message,
+        }
+
+    @property
+    def seen(self) -> list[int]:
+        """The blocks that ran."""
+        return [int(word) for word in self._machine.ask("examiner_seen")]
+
+    @property
+    def compares(self) -> list[tuple[int, ...]]:
+        """The comparisons that ran: (offset, left, right, constant, left varies, right varies)."""
+        return [tuple(map(int, word.split(","))) for word in self._machine.ask("examiner_compares")]
+
+    @property
+    def shared(self) -> list[tuple[int, ...]]:
+        """Static storage written to without an atomic."""
+        return [tuple(map(int, word.split(","))) for word in self._machine.ask("examiner_shared")]
+
+    @property
+    def waste(self) -> dict[str, Any]:
+        """Of all cells: the most pages cleared again, mapped again, and the longest clear."""
+        again, of, remaps, remaps_of, longest = map(int, self._machine.ask("examiner_waste"))
+        return {"cleared_again": (again, of), "mapped_again": (remaps, remaps_of), "longest_clear": longest}
+
+
+_NONE = 2**64 - 1

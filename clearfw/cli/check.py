@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
 from clearfw.cli import names
@@ -49,10 +50,11 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
-    default=20.0,
+    default=5.0,
     show_default=True,
-    help="Seconds for each check.",
+    help="Seconds of processor time for one call of the strategy.",
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 too for what is incomplete or untested.")
 @click.option(
     "--arch",
     default="",
@@ -67,6 +69,7 @@ def check(
     strategy: tuple[str, ...],
     only: tuple[str, ...],
     timeout: float,
+    strict: bool,
     arch: str,
     tree: Path | None,
     function: str | None,
@@ -92,11 +95,13 @@ def check(
     named = [(from_name(text, registry.strategies),) for text in given]
     subjects = list(zip(given, (one for (one,) in told_apart(named, registry.strategies)), strict=True))
     console = console_for(json_path)
+    names_ = [one.name for _, one in subjects]
     found: list[Verdict] = []
     interrupted = False
     try:
         for where, (text, one) in itertools.product(_architectures(arch, console), subjects):
-            found.append(_ask(console, text, one, asked, timeout, where))
+            verdict = _ask(console, text, one, asked, timeout, where)
+            found.append(attrs.evolve(verdict, alone=names_.count(one.name) == 1))
             console.print(tables.table(found[-1]))
     except KeyboardInterrupt:
         if not found:
@@ -109,7 +114,8 @@ def check(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
-    return 0 if all(verdict.passed for verdict in found) else 1
+    good = all(verdict.conclusive if strict else verdict.passed for verdict in found)
+    return 0 if good else 1
 
 
 def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
@@ -138,10 +144,13 @@ def _ask(
     from clearfw.checks import conformance
     from clearfw.checks.answers import Verdict
 
-    answers = []
     with Progress(console=console, transient=True, disable=not console.is_interactive) as bar:
-        task = bar.add_task(strategy.name, total=len(asked))
-        for answer in conformance.run(strategy, asked, architecture=architecture, deadline_s=timeout):
-            answers.append(answer)
-            bar.update(task, advance=1, description=f"{strategy.name}: {answer.check.name}")
-    return Verdict(given, strategy.name, tuple(answers), architecture.name if architecture else "")
+        task = bar.add_task(strategy.name, total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        answers = tuple(
+            conformance.run(strategy, asked, architecture=architecture, patience_s=timeout, progress=progress)
+        )
+    return Verdict(given, strategy.name, answers, architecture.name if architecture else "")

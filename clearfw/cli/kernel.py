@@ -39,9 +39,10 @@ _SHOWN = 60  # characters of a line of make's
     )
 )
 def kernel() -> None:
-    """Ask a kernel tree itself: before and after patches, booted as User-Mode Linux.
+    """Ask a kernel tree itself, before and after patches.
 
-    The tree is only read. No root and no virtual machine are needed; builds are kept and used again.
+    They are booted as User-Mode Linux, without root and without a virtual machine. The tree is only read;
+    builds are kept and used again.
     """
 
 
@@ -53,7 +54,13 @@ def _tree_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--patch", type=_PATH, multiple=True, metavar="FILE", help="A patch or mailbox; may be repeated."
         ),
         click.option("-R", "--reverse", is_flag=True, help="Take the patches back instead."),
-        click.option("--config", type=_PATH, multiple=True, metavar="FRAGMENT", help="More CONFIG_ lines."),
+        click.option(
+            "--config",
+            type=_PATH,
+            multiple=True,
+            metavar="FRAGMENT",
+            help="A file with more options, as CONFIG_X=y.",
+        ),
         click.option(
             "--primitive",
             default="",
@@ -117,7 +124,9 @@ def bench(
     seed: int,
     json_path: str | None,
 ) -> int:
-    """Time a tree's page allocator before and after patches, beside the model.
+    """Time a tree's page allocator, before and after patches.
+
+    The model takes its samples in the same rounds.
 
     Exit status: 0 done, 1 a kernel failed, 2 cannot, 130 interrupted.
     """

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "clearfw report bench.json check.json -o report.html",
         "clearfw report bench.json size.json -o report.html --open",
+        "clearfw report bench.json --text -o -",
     )
 )
 @click.argument(
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=file, required=True, metavar="FILE", help='The page; "-": standard output.'
 )
+@click.option("--text", "as_text", is_flag=True, help="Plain text in 78 columns, for a mail, not HTML.")
 @click.option("--title", default="clearfw report", show_default=True, help="Its heading.")
 @click.option("--open", "show", is_flag=True, help="Show it in a browser.")
-def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
-    """Make one page of HTML of saved results.
+def report(runs: Sequence[Path], output: str, as_text: bool, title: str, show: bool) -> int:
+    """Make one page of HTML of saved results, or a text for a mail.
 
     These are what commands wrote with --json. The page needs no network and no other file: pictures, tables
     that can be sorted, and what each run was measured on.
@@ -42,13 +44,17 @@ def report(runs: Sequence[Path], output: str, title: str, show: bool) -> int:
     import webbrowser
 
     from clearfw.reports.html import page
+    from clearfw.reports.text import text as mail
     from clearfw.results.document import check_extra, read
 
     if show and output == "-":
         msg = "--open asked for with -o -, which leaves no file to open: name a file"
         raise click.UsageError(msg)
+    if show and as_text:
+        msg = "--open asked for with --text, which no browser needs: leave one out"
+        raise click.UsageError(msg)
     check_extra()
-    text = page([read(path) for path in runs], title)
+    text = (mail if as_text else page)([read(path) for path in runs], title)
     if output == "-":
         click.echo(text.encode(errors="replace"))
         return 0

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
 
-# Of a compiler's words.
-_SHOWN = 12
+# Of what a compiler prints of one strategy.
+_MOST_LINES = 12
 
 
 @click.command(
@@ -131,7 +131,7 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
-    if found.failed and not found.sizes:
+    if not found.sizes:
         return 2
     return 1 if found.failed else 0
 
@@ -181,7 +181,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {_first_lines(error.message)}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_shortened(harmless(str(error)))}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -191,11 +191,13 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
 
 
-def _first_lines(said: str) -> str:
-    """Return the beginning of what a compiler said: the rest is as a rule the same, for each caller."""
-    lines = harmless(said).rstrip().splitlines()
-    more = len(lines) - _SHOWN
-    return "\n".join([*lines[:_SHOWN], *([f"and {more} more lines"] if more > 0 else [])])
+def _shortened(text: str) -> str:
+    """Return a compiler's words; of many lines the first ones: an assembler repeats itself on every line."""
+    lines = text.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return text
+    left_out = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], f"... and {left_out} more lines, which --json FILE keeps"])
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:

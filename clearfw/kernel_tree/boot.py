@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clearfw.errors import KernelBootError, KernelTreeError
-from clearfw.kernel_tree.process import running
+from clearfw.kernel_tree.process import running, scratch
 
 if TYPE_CHECKING:
     import subprocess
@@ -184,9 +184,9 @@ def _failed(label: str, what: str, lines: Sequence[str]) -> KernelBootError:
 def _root(build: Build, job: Job) -> Iterator[Path]:
     """Give the folder that a guest has as its root file system."""
     # hostfs takes its folder from a list that commas part, and a kernel's arguments end at blanks.
-    parent = None if not any(mark in tempfile.gettempdir() for mark in " ,") else "/tmp"  # noqa: S108
-    root = Path(tempfile.mkdtemp(prefix="clearfw-guest-", dir=parent))
-    try:
+    usual = tempfile.gettempdir()
+    parent = Path("/tmp" if any(mark in usual for mark in " ,") else usual)  # noqa: S108
+    with scratch(parent, "clearfw-guest-") as root:
         shutil.copy2(build.init, root / "init")
         (root / "init").chmod(0o700)
         shutil.copy2(build.module, root / "clearfw.ko")
@@ -195,8 +195,6 @@ def _root(build: Build, job: Job) -> Iterator[Path]:
         (root / "uml").mkdir()
         (root / "dev").mkdir()
         yield root
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
 def _room(folder: Path) -> int:

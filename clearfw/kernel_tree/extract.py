@@ -230,6 +230,9 @@ class _Closure:
 
     def add(self, name: str, definitions: Sequence[Definition]) -> None:
         """Take a definition, and before it what it uses."""
+        if len(definitions) == 1:
+            # The only one there is: what uses it is under the same #if, or counts on that.
+            definitions = [attrs.evolve(definitions[0], conditions=())]
         self.taken[name] = list(definitions)
         for definition in definitions:
             for used in sorted(definition.uses):

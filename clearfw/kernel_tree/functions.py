@@ -64,7 +64,7 @@ def check_extra() -> None:
     """Raise MissingExtraError unless the parser is installed."""
     for module in ("tree_sitter", "tree_sitter_c"):
         if importlib.util.find_spec(module) is None:
-            msg = f"--tree needs {module}, which is not installed: pip install 'clearfw[patches]'"
+            msg = f"--tree needs {module}, which is not installed: {to_install('tree-sitter tree-sitter-c')}"
             raise MissingExtraError(msg)
 
 

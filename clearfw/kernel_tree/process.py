@@ -7,11 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 _GRACE_S = 5.0
 
@@ -39,6 +40,23 @@ def running(
             yield process
         finally:
             _end(process)
+
+
+@contextlib.contextmanager
+def scratch(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give a folder of this process's in PARENT, gone at the end; those that killed ones left go as well."""
+    for stale in _left_by_the_dead(parent, prefix):
+        shutil.rmtree(stale, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_by_the_dead(parent: Path, prefix: str) -> list[Path]:
+    named = {path: path.name.removeprefix(prefix).partition("-")[0] for path in parent.glob(f"{prefix}*-*")}
+    return [path for path, pid in named.items() if pid.isdecimal() and not Path(f"/proc/{pid}").exists()]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.errors import KernelTreeError
+from clearfw.kernel_tree.process import scratch
 from clearfw.toolchain.compiler import cache_dir
 
 if TYPE_CHECKING:
@@ -99,21 +100,18 @@ class Store:
 
     def keep(self, key: str, fill: Callable[[Path], Mapping[str, Any]]) -> Build:
         """Return the build that FILL puts into the folder it is given; it is kept whole, or not at all."""
-        partial = Path(tempfile.mkdtemp(dir=self.builds, prefix="."))
-        try:
+        target = self.builds / key
+        with scratch(self.builds, ".") as partial:
             about = fill(partial)
             (partial / _ABOUT).write_text(json.dumps(dict(about), indent=2))
-            target = self.builds / key
             # Another run may have been as quick.
             shutil.rmtree(target, ignore_errors=True)
             partial.replace(target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
         return Build(target, about)
 
     def kept(self) -> list[Build]:
         """Return all builds, the newest first."""
-        folders = sorted(self.builds.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        folders = sorted(self.builds.glob("[!.]*"), key=lambda path: path.stat().st_mtime, reverse=True)
         return [build for folder in folders if (build := _read(folder))]
 
     def clean(self) -> int:

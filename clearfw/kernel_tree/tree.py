@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from clearfw.errors import KernelTreeError
+from clearfw.kernel_tree.process import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -151,10 +152,8 @@ def _unpack(tarball: Path, unpacked: Path) -> Path:
 
 
 def _run_tar(tarball: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch(target.parent, ".") as partial:
         command = ["tar", "-xf", str(tarball.absolute()), "-C", str(partial)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -162,5 +161,3 @@ def _run_tar(tarball: Path, target: Path) -> None:
             msg = f"{tarball} does not unpack into {target.parent} ({last}): give a whole tarball, or room"
             raise KernelTreeError(msg)
         partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

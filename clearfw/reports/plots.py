@@ -183,13 +183,16 @@ def _bars(figure: FigureBase, chart: Chart) -> str:
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
-    colours = _colours(dict.fromkeys(row.instructions for row in ranked))
+    # As in the curves: a colour a strategy; the baseline's primitive is drawn as an outline.
+    colours = _colours(dict.fromkeys(row.strategy for row in chart.rows))
+    first = next((row.baseline.primitive for row in ranked if row.baseline), None)
     for place, row in enumerate(ranked):
-        _bar(axes, place, row, scale, colours[row.instructions])
+        colour = colours[row.strategy]
+        inside = "none" if row.primitive == first else colour
+        _bar(axes, place, row, scale, {"facecolor": inside, "edgecolor": colour})
     for top in roofs[:1]:
         axes.axvline(top, **_ROOFLINE)
         axes.text(top, -0.92, "roofline ", ha="right", va="top", fontsize=8, color=COLOURS["muted"])
-    _legend(figure, colours)
     return _bars_in_words(ranked, scale, roofs)
 
 
@@ -227,14 +230,14 @@ class _Scale:
         return gbps / self.baseline.gbps if self.baseline else gbps
 
 
-def _bar(axes: Axes, place: int, row: SavedRow, scale: _Scale, colour: str) -> None:
+def _bar(axes: Axes, place: int, row: SavedRow, scale: _Scale, look: dict[str, Any]) -> None:
     value = scale.value(row)
-    axes.barh(place, value, height=0.36, color=colour, zorder=2)
+    axes.barh(place, value, height=0.36, linewidth=1.4, zorder=2, **look)
     if not row.is_baseline:
         low, high = scale.spread(row)
         spread = [[max(0.0, value - low)], [max(0.0, high - value)]]
         axes.errorbar(value, place, xerr=spread, color=COLOURS["ink"], capsize=3, linewidth=1.1, zorder=3)
-    axes.text(0, place - 0.24, _short(row.strategy), va="bottom")
+    axes.text(0, place - 0.24, _short(f"{row.strategy}, {row.instructions}"), va="bottom")
     said = [f"{value:.2f}x"] * (scale.baseline is not None) + [f"{row.gbps:.1f} GB/s"]
     where = ("axes fraction", "data")
     axes.annotate("\n".join(said), (1.02, place), xycoords=where, va="center", linespacing=1.3)
@@ -246,13 +249,6 @@ def _short(name: str) -> str:
 
 def _colours(names: Mapping[str, Any]) -> dict[str, str]:
     return {name: _SERIES[place % len(_SERIES)] for place, name in enumerate(names)}
-
-
-def _legend(figure: FigureBase, colours: Mapping[str, str]) -> None:
-    from matplotlib.patches import Patch
-
-    handles = [Patch(color=colour, label=_short(name)) for name, colour in colours.items()]
-    _below(figure, list(colours), handles=handles)
 
 
 def _below(figure: FigureBase, labels: Sequence[str], **what: Any) -> None:  # noqa: ANN401  as Figure.legend has them

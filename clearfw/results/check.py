@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from clearfw.checks.answers import Verdict, reproduce
+from clearfw.strategies import is_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "strategy": verdict.strategy,
         "arch": verdict.arch or None,
         "passed": verdict.passed,
+        "conclusive": verdict.conclusive,
+        "file": verdict.given if is_file_name(verdict.given) else None,
         "checks": [
             {
                 "name": answer.check.name,
@@ -32,6 +35,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
                 "status": answer.status,
                 "why": answer.check.why,
                 "evidence": attrs.asdict(answer.evidence) if answer.evidence else None,
+                "lines": list(answer.lines),
                 "reproduce": reproduce(answer, verdict.given, verdict.arch),
             }
             for answer in verdict.answers
@@ -48,6 +52,7 @@ class SavedCheck:
     why: str
     evidence: dict[str, Any] | None
     reproduce: str
+    lines: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -58,6 +63,8 @@ class SavedVerdict:
     passed: bool
     checks: tuple[SavedCheck, ...]
     arch: str | None = None
+    file: str | None = None
+    conclusive: bool = True
 
     @property
     def label(self) -> str:

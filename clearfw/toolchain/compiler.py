@@ -112,8 +112,8 @@ def compile_c(source: Path | Source, options: Sequence[str] = (), compiler: Comp
     if compiler is None and (built := prebuilt.find(source.path, identity(source, options))):
         return built
     compiler = compiler or find_compiler()
-    return _kept(
-        _cached_name(source, options, compiler), source.path, lambda: _compile(compiler, source, options)
+    return kept(
+        cached_name(source, options, compiler), source.path, lambda: _compile(compiler, source, options)
     )
 
 
@@ -132,7 +132,7 @@ def build_program(compiler: Compiler, name: str, sources: Sequence[Path], includ
     parts = [*contents, *_PROGRAM_FLAGS, *compiler.command, compiler.version]
     digest = hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
     flags = [*_PROGRAM_FLAGS, f"-I{include}", f"-I{INCLUDE_DIR}", *map(str, sources), *_PROGRAM_LIBRARIES]
-    program = _kept(f"{name}-{digest}", sources[-1], lambda: run_compiler(compiler, None, flags))
+    program = kept(f"{name}-{digest}", sources[-1], lambda: run_compiler(compiler, None, flags))
     program.chmod(0o700)
     return program
 
@@ -227,12 +227,14 @@ def identity(source: Path | Source, options: Sequence[str]) -> str:
     return " ".join([*_header_digests(), sha256(as_source(source).data), " ".join(options)])
 
 
-def _cached_name(source: Source, options: Sequence[str], compiler: Compiler) -> str:
+def cached_name(
+    source: Source, options: Sequence[str], compiler: Compiler, flags: Sequence[str] = (*FLAGS, *LINK_FLAGS)
+) -> str:
+    """Return the name in the cache of SOURCE as COMPILER makes it for OPTIONS with FLAGS."""
     parts = [
         identity(source, options),
         *map(sha256, source.headers.values()),
-        *FLAGS,
-        *LINK_FLAGS,
+        *flags,
         *_PREFIX_MAPS,
         *compiler.command,
         compiler.version,
@@ -256,7 +258,8 @@ def _compile(compiler: Compiler, source: Source, options: Sequence[str]) -> byte
     return run_compiler(compiler, source, [*FLAGS, *LINK_FLAGS, *inputs(source, options)])
 
 
-def _kept(name: str, source: Path, make: Callable[[], bytes]) -> Path:
+def kept(name: str, source: Path, make: Callable[[], bytes]) -> Path:
+    """Return the file NAME of the cache, made by MAKE where no intact one exists; raises CompileError."""
     for directory in (cache_dir(), *_fallback):
         if _is_intact(directory / name):
             return directory / name

@@ -416,6 +416,15 @@ def test_latencies_are_of_cold_allocations_left_alone(options: dict[str, object]
             assert one.latency.count == one.bytes // (4096 << one.order)
 
 
+def test_a_hot_block_is_timed_whichever_point_clears_it() -> None:
+    """Its allocations and frees are one loop: the time of the frees alone is not known."""
+    for init_on_free in (False, True):
+        options = Options(memory=32 << 20, backing="thp", hot=True, init_on_free=init_on_free)
+        (run,) = measure(planned(Hugetlb(), "batched", rounds=2, options=options), nothing)
+
+        assert [one.seconds.median > 0 for one in run.results] == [True]
+
+
 def test_a_real_measurement_is_plausible() -> None:
     """Every byte it says was timed was cleared, and found clean."""
     plan = planned(

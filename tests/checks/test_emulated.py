@@ -34,7 +34,7 @@ from clearfw.toolchain.architectures import ARCHITECTURES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from commands import Command
+    from support.commands import Command
 
     from clearfw.toolchain.architectures import Architecture
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 # What only its user can think of.
 FREE = {("new", "name"), ("record", "command")}

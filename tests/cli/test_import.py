@@ -28,7 +28,7 @@ from clearfw.workloads.replay import prepare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands import Command
+    from support.commands import Command
 
 DATA = Path(__file__).parents[1] / "data"
 STORM = DATA / "kernel-7.3-smp2-storm" / "trace.txt.xz"

@@ -22,7 +22,7 @@ from clearfw.traces import file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands import Command
+    from support.commands import Command
 
 # Once everything is imported: the Python of these tests may be root's alone.
 NOBODY = """

@@ -16,7 +16,7 @@ from clearfw.traces.file import Origin
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 ROWS = [alloc(0, 9, "GFP_HIGHUSER|__GFP_COMP"), alloc(512, 0, "GFP_KERNEL|__GFP_ZERO"), free(0, 9)] * 5
 SAID = {"init_on_alloc": False, "init_on_free": False}

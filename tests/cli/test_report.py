@@ -12,7 +12,7 @@ from support.commands import SMALL
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_report_of_what_the_commands_wrote(command: Command, tmp_path: Path) -
 
     assert (done.status, done.out, done.err) == (0, "", "")
     assert "<title>Of today</title>" in page.read_text()
-    assert "Check: 1 strategy, 0 found wanting" in page.read_text()
+    assert "Check: 1 strategy, 0 failed" in page.read_text()
 
 
 def test_the_page_can_go_to_standard_output(command: Command, run: Path) -> None:
@@ -43,6 +43,15 @@ def test_the_page_can_go_to_standard_output(command: Command, run: Path) -> None
     assert done.status == 0
     assert done.out.startswith("<!DOCTYPE html>")
     assert done.out.endswith("</html>\n")
+
+
+def test_text_goes_into_a_mail(command: Command, run: Path) -> None:
+    """With --text the same results are plain text."""
+    done = command("report", run, "--text", "-o", "-", "--title", "Of today")
+
+    assert done.status == 0
+    assert done.out.startswith("Of today\n\nBench: hugetlb\n===")
+    assert max(map(len, done.out.splitlines())) <= 78
 
 
 def test_one_bad_file_leaves_no_page(command: Command, run: Path, tmp_path: Path) -> None:
@@ -67,6 +76,7 @@ def test_one_bad_file_leaves_no_page(command: Command, run: Path, tmp_path: Path
         (["{run}"], "Missing option '-o'"),
         (["{run}", "-o", "nowhere/page.html"], "there is no directory nowhere: create it first"),
         (["{run}", "-o", "-", "--open"], "leaves no file to open: name a file"),
+        (["{run}", "-o", "page.txt", "--text", "--open"], "no browser needs: leave one out"),
     ],
 )
 def test_usage_is_refused_in_a_line(command: Command, run: Path, arguments: list[str], said: str) -> None:
@@ -130,4 +140,4 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
     done = command(*SMALL, "--plot", tmp_path / "bench.png")
 
     assert done.status == 2
-    assert "need matplotlib, which is not installed: pip install 'clearfw[reports]'" in done.line
+    assert "-m pip install cattrs jinja2 matplotlib" in done.line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from clearfw.toolchain.architectures import ARCHITECTURES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from commands import Command
+    from support.commands import Command
 
 NATIVE = next((name for name, one in ARCHITECTURES.items() if one.is_native), "")
 
@@ -86,6 +87,20 @@ def test_what_does_not_compile_does_not_stop_the_others(command: Command, tmp_pa
     assert done.status == 1
     assert re.match(rf"clearfw: {NATIVE}: \S+broken\.c does not compile:\n(?s:.*)nosuch", done.err)
     assert re.search(r"^batched ", done.out, re.MULTILINE)
+
+
+def test_a_flood_of_errors_is_cut_and_nothing_compiled_is_status_2(command: Command, tmp_path: Path) -> None:
+    """An assembler that knows none of the instructions says so on every line."""
+    broken = tmp_path / "broken.c"
+    broken.write_text(in_c("".join(f'__asm__("nosuch{line}");\n' for line in range(100)), "broken"))
+    done = command("size", broken, "--arch", NATIVE, "--json", tmp_path / "size.json")
+
+    assert done.status == 2
+    assert "nosuch0" in done.err
+    assert "more lines, which --json FILE keeps" in done.err
+    assert len(done.err.splitlines()) < 16
+    (failed,) = json.loads((tmp_path / "size.json").read_text())["failed"]
+    assert "nosuch99" in failed["stderr"]
 
 
 def test_a_missing_compiler_is_named_with_its_package(

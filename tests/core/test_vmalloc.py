@@ -430,3 +430,35 @@ def test_an_area_is_made_of_single_pages(boot: Boot) -> None:
 
     assert machine.what_is_wrong() is None
     assert not any(page.compound for page in machine.alloc_pages_bulk(machine.nr_free))
+
+
+SKIPPED = "GFP_KERNEL|__GFP_ZERO|__GFP_SKIP_KASAN"
+
+
+@pytest.mark.parametrize("tagging", ["on", "off"])
+def test_an_area_that_skips_kasan_is_cleared_by_the_page_allocator(
+    boot: Boot, noting: Noting, tagging: str
+) -> None:
+    """Under hw_tags, whose vmalloc would tag and clear it else: its user has match-all pointers alone."""
+    machine = boot(f"kasan=hw_tags kasan.vmalloc={tagging}", [noting])
+
+    area = machine.vmalloc(5 * machine.config.page_size, SKIPPED)
+
+    assert {point for point, *_ in noting.asked} == {"alloc"}
+    assert sum(npages for *_, npages in noting.asked) == 5
+    assert machine.counters.integrated_pages == 0
+    assert area.address >> 56 == 0
+    assert all(machine.first_not(0, pfn, 1) is None for pfn in area.pfns)
+
+
+@pytest.mark.parametrize("kasan", ["off", "generic", "sw_tags"])
+def test_only_hw_tags_know_of_skipping_kasan(boot: Boot, noting: Noting, kasan: str) -> None:
+    """The flag is 0 in other kernels: the area is what it would be without."""
+    machine = boot(f"kasan={kasan} seed=1", [noting])
+
+    with machine.vmalloc(8192, SKIPPED) as area:
+        tagged = area.address >> 56 != 0
+        assert all(machine.first_not(0, pfn, 1) is None for pfn in area.pfns)
+
+    assert tagged == (kasan == "sw_tags")
+    assert machine.counters.kasan_reports == 0

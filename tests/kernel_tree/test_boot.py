@@ -119,6 +119,16 @@ def _wait(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def test_what_a_killed_run_left_goes_with_the_next(tree: Tree, store: Store) -> None:
+    """But not what belongs to one that is alive."""
+    folder = Path(os.environ["TMPDIR"])
+    dead, alive = (folder / f"clearfw-guest-{pid}-x" for pid in (4194303, os.getppid()))
+    for one in (dead, alive):
+        one.mkdir()
+    boot(toy_kernel(tree, store), "before", JOB, [], 20)
+    assert left_behind() == [alive]
+
+
 def test_memory_that_is_nowhere_is_told() -> None:
     """With what to ask instead."""
     with pytest.raises(KernelTreeError, match="finds no room in"):

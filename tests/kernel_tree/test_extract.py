@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import NativeStrategy
 
 BATCHED = """\
-static void __meminit clear_one(struct page *page)
+static void __mine clear_one(struct page *page)
 {
 	clear_highpage_kasan_tagged(page);
 }
@@ -118,7 +118,11 @@ def test_a_changed_function_becomes_two_strategies(tree: Tree, tmp_path: Path) -
     after = BATCHED.replace("clear_one(page + i)", "clear_one(page + numpages - 1 - i)")
     found = taken(tree, {"mm/page_alloc.c": BATCHED}, {"mm/page_alloc.c": after}, tmp_path)
     assert list(found) == ["kernel_init_pages:before", "kernel_init_pages:after"]
-    assert names(text_of(found["kernel_init_pages:before"]))[:2] == ["clear_one", "kernel_init_pages"]
+    assert names(text_of(found["kernel_init_pages:before"]))[:3] == [
+        "__mine",
+        "clear_one",
+        "kernel_init_pages",
+    ]
     assert "numpages - 1 - i" in text_of(found["kernel_init_pages:after"])
     for strategy in found.values():
         assert strategy.load(Config.parse("memory=16M")).points == {"alloc", "free"}
@@ -199,6 +203,15 @@ static void init_vmalloc_pages(const void *start, unsigned long size)
     found = taken(tree, {"mm/kasan/hw_tags.c": before}, {"mm/kasan/hw_tags.c": after}, tmp_path)
     assert list(found) == ["init_vmalloc_pages:before", "init_vmalloc_pages:after"]
     assert found["init_vmalloc_pages:after"].load(Config.parse("memory=16M")).points == {"vmalloc"}
+
+
+def test_an_option_around_the_only_definition_is_no_condition(tree: Tree, tmp_path: Path) -> None:
+    """As CONFIG_KASAN_VMALLOC is around init_vmalloc_pages(), which nothing but its callers need."""
+    before = f"#ifdef CONFIG_OF_ITS_OWN\n{BATCHED}#endif\n"
+    after = before.replace("clear_one(page + i)", "clear_one(page + i + 0)")
+    found = taken(tree, {"mm/page_alloc.c": before}, {"mm/page_alloc.c": after}, tmp_path)
+    for strategy in found.values():
+        assert strategy.load(Config.parse("memory=16M")).points == {"alloc", "free"}
 
 
 def test_a_function_can_be_named(tree: Tree, tmp_path: Path) -> None:

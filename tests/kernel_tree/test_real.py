@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 SOURCES = os.environ.get("CLEARFW_KERNEL_SOURCES", "")
 TREES = sorted(Path(SOURCES).glob("linux-source-*.*")) if SOURCES else []
 NEWEST = TREES[-1:]
-PER_PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "patches" / "clear-page-by-page.patch"
+PATCHES = Path(__file__).parents[2] / "docs" / "tutorial" / "patches"
+PER_PAGE, VMALLOC = PATCHES / "clear-page-by-page.patch", PATCHES / "vmalloc-contiguous.patch"
 SMALL = ("--orders", "0,5,9", "--memory", "64M", "--rounds", "2", "--timeout", "300")
 
 pytestmark = pytest.mark.skipif(
@@ -65,7 +66,7 @@ def test_the_kernels_own_checkers_answer(command: Command, tree: Path) -> None:
 
 @pytest.mark.parametrize("tree", NEWEST, ids=lambda tree: tree.name)
 def test_the_checks_ask_a_trees_own_functions(command: Command, tree: Path) -> None:
-    """Both shapes pass what a review asks of contents."""
-    arguments = ("--tree", tree, "--only", "zero_on_alloc", "--json", "-")
-    document = command("check", PER_PAGE, *arguments).json
-    assert [one["passed"] for one in document["results"]] == [True, True]
+    """Both shapes pass what a review asks of contents, and so do both of vmalloc."""
+    for patch, question in ((PER_PAGE, "zero_on_alloc"), (VMALLOC, "vmalloc_whole")):
+        document = command("check", patch, "--tree", tree, "--only", question, "--json", "-").json
+        assert [one["passed"] for one in document["results"]] == [True, True]

@@ -97,7 +97,7 @@ def test_every_picture_is_told_in_words(whole: Tags) -> None:
     """Who cannot see it hears what it shows."""
     pictures = [given for _, given in whole.found if given.get("role") == "img"]
 
-    assert len(pictures) == len(whole.named("svg")) == 4
+    assert len(pictures) == len(whole.named("svg")) == 5
     assert all(len(given["aria-label"] or "") > 20 for given in pictures)
 
 
@@ -113,7 +113,7 @@ def test_every_table_has_a_caption_and_heads_that_are_buttons(whole: Tags) -> No
     ("schema", "said"),
     [
         ("bench", ["Bench: hugetlb", "2.00", "1.90\N{EN DASH}2.10", "a processor", "batched 0.1.0"]),
-        ("check", ["Found wanting: batched.", "FAIL", "left byte 0 dirty", "post_alloc_hook() hands it out"]),
+        ("check", ["Failed: batched.", "FAIL", "left byte 0 dirty", "post_alloc_hook() hands it out"]),
         ("info", ["Trace: a.trace", "1,536", "The trace is not exact: events were lost, or may have been."]),
         ("replay", ["Replay: a.trace", "-25.0%", "2.000", "1.500", "200 us"]),
         ("size", ["Code size", "+40", "8.5", "mine does not compile for s390x: error: no", "gcc 12"]),

@@ -50,9 +50,9 @@ def test_bars_are_ranked_and_name_each_row(chart: Chart) -> None:
     """The fastest comes first, with its ratio, its speed and the roofline."""
     drawn = plots.throughput([chart])
 
-    assert [text for text in texts(drawn.svg("p")) if text in {"batched", "per_page"}] == [
-        "batched",
-        "per_page",
+    assert [text for text in texts(drawn.svg("p")) if text in {"batched, stosb", "per_page, stosb"}] == [
+        "batched, stosb",
+        "per_page, stosb",
     ]
     assert {"2.00x", "1.00x", "roofline "} <= set(texts(drawn.svg("p")))
     assert "times as fast as per_page with stosb: batched with stosb 2.00, per_page" in drawn.alt
@@ -133,7 +133,7 @@ def test_a_name_is_written_as_it_is(chart: Chart, name: str) -> None:
     """No name is markup, mathematics, or a warning."""
     rows = [attrs.evolve(row, strategy=name) for row in chart.rows]
 
-    assert name in texts(plots.throughput([attrs.evolve(chart, rows=rows)]).svg("p"))
+    assert f"{name}, stosb" in texts(plots.throughput([attrs.evolve(chart, rows=rows)]).svg("p"))
 
 
 def test_a_long_name_is_cut(chart: Chart) -> None:

@@ -18,7 +18,7 @@ from clearfw.errors import PackageError
 from clearfw.scaffold import package
 
 if TYPE_CHECKING:
-    from commands import Command
+    from support.commands import Command
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))

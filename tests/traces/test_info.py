@@ -248,7 +248,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch: pytest.Mo
     """It is an extra."""
     without(monkeypatch, "matplotlib")
 
-    with pytest.raises(MissingExtraError, match=r"pictures need matplotlib, .*'clearfw\[reports\]'"):
+    with pytest.raises(MissingExtraError, match=r"pictures need matplotlib, .*-m pip install matplotlib"):
         plots.matplotlib()
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tracefiles import Row
+    from support.sample_traces import Row
 
 MEMORY = 64 << 20
 ZERO = "GFP_KERNEL|__GFP_ZERO"

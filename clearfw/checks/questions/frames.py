@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from clearfw.checks.subject import Subject
 
 # A strategy is other code in each of them.
-_KERNELS = ("", "highmem=8M", "kasan=generic", "kasan=hw_tags", "page_size=64K")
+_MEMORY = "memory=16M"
+_KERNELS = ("", " highmem=8M", " kasan=generic", " kasan=hw_tags", " page_size=64K")
 
 
 @check(
@@ -33,8 +34,8 @@ def frame_size(subject: Subject) -> None:
     limit = frames.limit(architecture.bits if architecture else 64)
     compiler = architecture.compiler() if architecture else None
     for kernel in _KERNELS:
-        subject.config = kernel
-        options = Config.parse(kernel).kernel_options()
+        subject.config = _MEMORY + kernel
+        options = Config.parse(subject.config).kernel_options()
         try:
             worst = next(iter(frames.frames(subject.strategy.read, options, compiler)), None)
         except NoCompilerError as error:

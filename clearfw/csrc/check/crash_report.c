@@ -58,7 +58,7 @@ static bool is_past_the_stack(const char *addr)
 }
 
 /* Not snprintf's business by the letter of signal-safety(7); the process is at its end, and alone. */
-static int describe_address(char *line, size_t room, const struct cpu *cpu, const char *addr)
+int crash_describe_address(char *line, size_t room, const struct cpu *cpu, const char *addr)
 {
 	struct machine *machine = cpu->machine;
 	const struct memory *memory = &machine->memory;
@@ -118,38 +118,58 @@ static bool is_tagged(const siginfo_t *info, const struct cpu *cpu)
 	       (cpu && kasan_uses_tags(&cpu->machine->kasan) && kasan_untagged(info->si_addr) != info->si_addr);
 }
 
-static void on_fault(int signal, siginfo_t *info, void *context)
+size_t crash_describe(char *line, size_t room, int signal, const siginfo_t *info, const void *context)
 {
 	struct cpu *cpu = live_cpu();
 	bool tagged = is_tagged(info, cpu);
-	char line[512];
 	size_t n;
 
 	if (tagged)
-		n = (size_t)snprintf(line, sizeof(line),
+		n = (size_t)snprintf(line, room,
 				     "used an address with a KASAN tag still in it: kasan_reset_tag() it first");
 	else
-		n = (size_t)snprintf(line, sizeof(line), "%s address %#zx%s", what_was_done(context),
-				     (size_t)info->si_addr, cpu ? ": " : "");
+		n = (size_t)snprintf(line, room, "%s address %#zx%s", what_was_done(context), (size_t)info->si_addr,
+				     cpu ? ": " : "");
 	if (!tagged && cpu)
-		n += (size_t)describe_address(line + n, sizeof(line) - n, cpu, info->si_addr);
+		n += (size_t)crash_describe_address(line + n, room - n, cpu, info->si_addr);
 	if (cpu)
-		n += (size_t)describe_block(line + n, sizeof(line) - n, &garbage_asked);
-	n += (size_t)snprintf(line + n, sizeof(line) - n, "; %s\n", signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
-	if (write(report_fd, line, n) < 0)
-		_exit(128 + signal);
+		n += (size_t)describe_block(line + n, room - n, &garbage_asked);
+	return n + (size_t)snprintf(line + n, room - n, "; %s", signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
+}
+
+void crash_say(const char *line)
+{
+	if (report_fd >= 0 && dprintf(report_fd, "%s\n", line) < 0)
+		_exit(1);
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	char line[512];
+
+	crash_describe(line, sizeof(line), signal, info, context);
+	crash_say(line);
 	/* SA_RESETHAND: the second time it ends the process, as it would have without us. */
+}
+
+int crash_handler_stack(void)
+{
+	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
+
+	return sigaltstack(&stack, NULL) ? errno : 0;
 }
 
 int crash_report_to(int fd)
 {
 	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND };
-	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
+	int error = crash_handler_stack();
 
 	report_fd = fd;
 	api_report_bugs_to(fd);
 	stack_top = __builtin_frame_address(0);
-	if (sigaltstack(&stack, NULL) || sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
+	if (error)
+		return error;
+	if (sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
 		return errno;
 	return 0;
 }

@@ -62,7 +62,7 @@ void kmap_deinit(struct kmap_ctrl *ctrl, uint32_t page_shift)
 static void *map_slot(const struct kmap_ctrl *ctrl, int fd, uint32_t page_shift, size_t offset)
 {
 	void *addr = core_mmap(slot_addr(ctrl, page_shift, ctrl->idx), (size_t)1 << page_shift,
-			       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
+			       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t)offset);
 
 	return addr == MAP_FAILED ? NULL : addr;
 }

@@ -6,9 +6,11 @@
 #include "mm/window.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -40,11 +42,38 @@ static void *reserve(size_t nbytes)
 	return core_mmap(NULL, nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
+/* What machines share, one at a time, so that its pages need not be had from the host for each: or -1. */
+static int shared_ram = -1;
+
+void memory_share(int fd)
+{
+	shared_ram = fd;
+}
+
+/* Grown, and never cut off: another machine may have needed more. */
+static int open_shared_ram(struct memory *memory, struct clearfw_error *err)
+{
+	struct stat stat;
+
+	memory->fd = fcntl(shared_ram, F_DUPFD_CLOEXEC, 0);
+	if (memory->fd < 0)
+		return clearfw_fail(err, CLEARFW_ESYS, "opening the memfd that machines share");
+	if (fstat(memory->fd, &stat) == 0 &&
+	    ((size_t)stat.st_size >= memory->nbytes || core_ftruncate(memory->fd, (off_t)memory->nbytes) == 0))
+		return 0;
+	clearfw_fail(err, CLEARFW_ESYS, "ftruncate of the memfd to %zu bytes", memory->nbytes);
+	close(memory->fd);
+	memory->fd = -1;
+	return -CLEARFW_ESYS;
+}
+
 static int open_ram(struct memory *memory, bool hugetlb, struct clearfw_error *err)
 {
 	/* A memfd of huge pages has a whole number of them; what is over is never handed out. */
 	size_t nbytes = hugetlb ? round_up(memory->nbytes, HUGE_BYTES) : memory->nbytes;
 
+	if (shared_ram >= 0 && !hugetlb)
+		return open_shared_ram(memory, err);
 	memory->fd = core_memfd_create("clearfw-ram", MFD_CLOEXEC | (hugetlb ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (memory->fd < 0)
 		return clearfw_fail(err, CLEARFW_ESYS, "memfd_create");

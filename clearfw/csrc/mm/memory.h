@@ -23,6 +23,12 @@ struct memory {
 	struct window *window;	      /* NULL: all of it is real */
 };
 
+/*
+ * From now on machines of this process take their RAM from FD, a memfd, dirty as the last one left it: for a check,
+ * which boots one after another and fills what it looks at. -1: each has its own again.
+ */
+void memory_share(int fd);
+
 int memory_init(struct memory *memory, const struct clearfw_config *config, struct clearfw_error *err);
 void memory_deinit(struct memory *memory);
 

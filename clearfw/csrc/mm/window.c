@@ -198,7 +198,7 @@ static uint32_t chunk_at(const struct window *window, const char *addr, char **t
 	return NO_CHUNK;
 }
 
-static bool serve(const siginfo_t *info)
+bool window_serve(const siginfo_t *info)
 {
 	bool served = false;
 
@@ -223,7 +223,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	int sys_errno = errno;
 
 	(void)context;
-	if (!serve(info))
+	if (!window_serve(info))
 		sigaction(signal, &previous, NULL);
 	errno = sys_errno;
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -44,6 +45,9 @@ bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8
  * let run on. Until all of it is filled again, what it holds is not known.
  */
 bool window_is_lost(const struct window *window);
+
+/* For a SIGSEGV handler that was put over the window's: whether the fault was this thread's in a window, and is served. */
+bool window_serve(const siginfo_t *info);
 
 /* Times a chunk was moved, for tests. */
 unsigned long window_moves(const struct window *window);

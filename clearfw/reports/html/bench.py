@@ -10,7 +10,7 @@ from clearfw.reports import plots
 from clearfw.reports.html import blocks
 from clearfw.reports.html.blocks import Cell, Heading, Lead, Note, Table, number, words
 from clearfw.reports.plots import Chart
-from clearfw.reports.tables.bench import ENOUGH_ROUNDS, KMAP_PRICE_NS
+from clearfw.reports.tables.bench import ENOUGH_ROUNDS, KMAP_PRICE_NS, SHAPES
 from clearfw.reports.tables.grid import ns_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def bench(found: SavedBench, anchor: str) -> tuple[str, Iterable[Block]]:
     """Return the title and the blocks of what `clearfw bench` measured."""
     scenes = enumerate(found.scenes)
     shown = (block for place, scene in scenes for block in _scene(found, scene, f"{anchor}-{place}"))
-    return f"Bench: {found.config.workload}", shown
+    return f"Bench: {found.config.workload}", (_where(found), *shown)
 
 
 def replay(found: SavedReplay, anchor: str) -> tuple[str, Iterable[Block]]:
@@ -80,6 +80,13 @@ def _prediction_table(predictions: Iterable[SavedPrediction]) -> Table:
     )
 
 
+def _where(found: SavedBench) -> Note:
+    """Return what must be known of every figure: the processor and the kernel it ran under."""
+    about = found.environment
+    said = [about.get("cpu") or "a processor that is not named", f"Linux {about.get('kernel', 'not named')}"]
+    return Note(f"Measured on {', '.join(said)}, with clearfw {about.get('clearfw', '')}.")
+
+
 def _scene(found: SavedBench, scene: SavedScene, prefix: str) -> Iterator[Block]:
     rows = found.rows(scene)
     sound = found.sound(scene)
@@ -87,6 +94,8 @@ def _scene(found: SavedBench, scene: SavedScene, prefix: str) -> Iterator[Block]
         yield Heading(scene.scene)
     yield from _found_wanting(scene, rows)
     yield from _lead(sound)
+    yield from _factors(sound)
+    yield from _matrix(found.ranked(scene))
     yield from _how(found, scene)
     yield from _throughput(Chart("", scene.rooflines, found.ranked(scene)), prefix)
     if rows:
@@ -119,6 +128,57 @@ def _lead(rows: Sequence[SavedRow]) -> Iterator[Lead]:
         yield Lead(
             f"{best.baseline.ratio:.2f}", f"{what}, {best.gbps:.1f} GB/s (95 % {low:.2f} to {high:.2f})"
         )
+
+
+def _factors(rows: Sequence[SavedRow]) -> Iterator[Table]:
+    """Yield shape by primitive, the two factors of a speed-up, where there are both."""
+    ratios = {
+        (row.strategy, row.primitive): row.baseline.ratio
+        for row in rows
+        if row.baseline and row.strategy in SHAPES
+    }
+    names = list(dict.fromkeys(row.primitive for row in rows if row.strategy in SHAPES))
+    if len({row.order for row in rows}) == 1 and len(ratios) == len(SHAPES) * len(names) > len(SHAPES):
+        yield Table(
+            caption="Two factors: what the shape gains, and what the primitive gains",
+            columns=("shape", *names),
+            numbers=frozenset(names),
+            rows=tuple(
+                (words(shape), *(_times_text(ratios[shape, name]) for name in names)) for shape in SHAPES
+            ),
+        )
+
+
+def _times_text(ratio: float) -> Cell:
+    return number(ratio, f"{ratio:.2f}x")
+
+
+def _matrix(rows: Sequence[SavedRow]) -> Iterator[Table]:
+    """Yield the ratio at each order of each strategy and primitive, where there are several orders."""
+    orders = sorted({row.order for row in rows if row.order is not None})
+    if len(orders) < 2:  # noqa: PLR2004  one order is a column of the other table
+        return
+    cells = {(row.strategy, row.primitive, row.order): row for row in rows}
+    columns = list(dict.fromkeys((strategy, primitive) for strategy, primitive, _ in cells))
+    names = tuple(" ".join(column) for column in columns)
+    yield Table(
+        caption="Summary: the ratio at each order",
+        columns=("order", *names),
+        numbers=frozenset(("order", *names)),
+        rows=tuple(
+            (number(order, str(order)), *(_ratio_cell(cells.get((*column, order))) for column in columns))
+            for order in orders
+        ),
+    )
+
+
+def _ratio_cell(row: SavedRow | None) -> Cell:
+    if row is None or row.baseline is None:
+        return number(0, "")
+    ratio = row.baseline.ratio
+    low, high = row.baseline.ci95
+    style = "good" if low > 1 else "fail" if high < 1 else "dim"
+    return number(ratio, f"{ratio:.2f}", style)
 
 
 def _how(found: SavedBench, scene: SavedScene) -> Iterator[Note]:

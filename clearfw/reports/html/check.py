@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw.reports.html.blocks import Block
     from clearfw.results.check import SavedChecks
 
-_STATUS_STYLES = {"pass": "good", "FAIL": "fail"}
+_STATUS_STYLES = {"pass": "good", "FAIL": "fail", "incomplete": "warn", "untested": "warn"}
 
 
 def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
@@ -20,9 +20,11 @@ def checks(found: SavedChecks, _: str) -> tuple[str, Iterable[Block]]:
     failed = [verdict.label for verdict in found.results if not verdict.passed]
     shown: list[Block] = [_matrix(found)]
     if failed:
-        shown = [Note(f"Found wanting: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
+        shown = [Note(f"Failed: {', '.join(failed)}.", bad=True), *shown, _failures(found)]
+    if (remarks := _remarks(found)).rows:
+        shown.append(remarks)
     subjects = "1 strategy" if len(found.results) == 1 else f"{len(found.results)} strategies"
-    return f"Check: {subjects}, {len(failed)} found wanting", shown
+    return f"Check: {subjects}, {len(failed)} failed", shown
 
 
 def _matrix(found: SavedChecks) -> Table:
@@ -48,6 +50,17 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 def _status(status: str) -> Cell:
     return words(status, _STATUS_STYLES.get(status, "dim"))
+
+
+def _remarks(found: SavedChecks) -> Table:
+    """Return what is worth knowing beside the failures: remarks, and what was not tested and why."""
+    rows = (
+        (words(verdict.label), words(check.name), _status(check.status), words(str(message), "long"))
+        for verdict in found.results
+        for check in verdict.checks
+        if check.status not in {"FAIL", "not asked"} and (message := (check.evidence or {}).get("message"))
+    )
+    return Table(caption="Remarks", columns=("strategy", "check", "status", "remark"), rows=tuple(rows))
 
 
 def _failures(found: SavedChecks) -> Table:

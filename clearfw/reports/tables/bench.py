@@ -26,19 +26,36 @@ KMAP_PRICE_NS = 25
 # With fewer rounds, the interval of a median says little.
 ENOUGH_ROUNDS = 6
 
-_SHAPES = ("per_page", "batched")
+SHAPES = ("per_page", "batched")
 
 
 def scene(run: SceneRun) -> RenderableType:
     """Return the tables of one machine's results, and what must be known to read them."""
     parts: list[RenderableType] = [Text(heading(run), style="bold")]
     if run.results:
-        parts.append(_throughput(run))
+        parts += [*_summary(run), _throughput(run)]
     if any(result.latency for result in run.results):
         parts += [Text("Latency of single allocations, in a run of its own:"), _latency(run)]
     parts += [Text(note, style="dim") for note in notes(run)]
     parts += [Text(problem, style="bold red") for problem in problems([run])]
     return Group(*parts, "")
+
+
+def _summary(run: SceneRun) -> Iterator[RenderableType]:
+    """Yield the ratio at each order of each strategy and primitive, where there are several orders."""
+    orders = [order for order in _orders(run) if order is not None]
+    compared = [result for result in run.results if result.ratio and not (result.peer or result.interpreted)]
+    if len(orders) < 2 or not compared:  # noqa: PLR2004  one order is a column of the other table
+        return
+    ratios = {(one.strategy, one.primitive, one.order): ratio_texts(one)[0] for one in compared}
+    rows = list(dict.fromkeys((strategy, primitive) for strategy, primitive, _ in ratios))
+    table = grid()
+    numbers(table, "order", *("\n".join(row) for row in rows))
+    for order in orders:
+        table.add_row(str(order), *(ratios.get((*row, order), "") for row in rows))
+    yield Text("Summary: the ratio at each order. All figures are below.")
+    yield table
+    yield Text("")
 
 
 def heading(run: SceneRun) -> str:
@@ -228,18 +245,18 @@ def headline(run: SceneRun) -> RenderableType | None:
     cells = {
         (result.strategy, result.primitive): result.ratio
         for result in run.results
-        if result.ratio and result.strategy in _SHAPES
+        if result.ratio and result.strategy in SHAPES
     }
     names = {
-        result.primitive: primitive_text(result) for result in run.results if result.strategy == _SHAPES[-1]
+        result.primitive: primitive_text(result) for result in run.results if result.strategy == SHAPES[-1]
     }
     first = next((result.baseline[1] for result in run.results if result.baseline), "")
     # The baseline's own first.
     primitives = sorted(names, key=lambda primitive: primitive != first)
-    wanted = {(shape, primitive) for shape in _SHAPES for primitive in primitives}
+    wanted = {(shape, primitive) for shape in SHAPES for primitive in primitives}
     if len(_orders(run)) != 1 or len(primitives) < 2 or wanted != set(cells):  # noqa: PLR2004
         return None
-    both = cells[_SHAPES[-1], primitives[-1]].ratio
+    both = cells[SHAPES[-1], primitives[-1]].ratio
     return Group(_factors(cells, {name: names[name] for name in primitives}), Text(_beside(both, run.how)))
 
 
@@ -247,7 +264,7 @@ def _factors(cells: dict[tuple[str, str], Ratio], primitives: dict[str, str]) ->
     table = grid()
     table.add_column("shape")
     numbers(table, *primitives.values())
-    for shape in _SHAPES:
+    for shape in SHAPES:
         table.add_row(shape, *(f"{cells[shape, primitive].ratio:.2f}x" for primitive in primitives))
     return table
 

@@ -21,6 +21,8 @@ _STYLES = {
     answers.FAIL: "bold red",
     answers.NOT_ASKED: "dim",
     answers.CANNOT: "dim",
+    answers.INCOMPLETE: "yellow",
+    answers.UNTESTED: "yellow",
 }
 
 
@@ -62,13 +64,23 @@ def _not_asked(verdict: Verdict) -> str:
 def summary(verdicts: Sequence[Verdict]) -> str:
     """Return the one line at the end."""
     failed = [verdict.label for verdict in verdicts if not verdict.passed]
-    statuses = [answer.status for verdict in verdicts for answer in verdict.answers]
+    every = [answer for verdict in verdicts for answer in verdict.answers]
+    statuses = [answer.status for answer in every]
     cannot = statuses.count(answers.CANNOT)
     asked = len(statuses) - statuses.count(answers.NOT_ASKED) - cannot
     strategies = len({verdict.given for verdict in verdicts})
     said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
     said += f", {cannot} cannot be answered there" if cannot else ""
-    return f"{said}: {', '.join(failed)} found wanting" if failed else f"{said}: all passed"
+    lines = sum(len(answer.lines) for answer in every)
+    untested = statuses.count(answers.UNTESTED)
+    open_ = [f"{_counted(lines, 'line', 'lines')} never ran"] if lines else []
+    open_ += [f"{_counted(untested, 'check', 'checks')} untested"] if untested else []
+    rest = f"; {', '.join(open_)}" if open_ else ""
+    return (
+        f"{said}: {', '.join(failed)} failed{rest}"
+        if failed
+        else f"{said}: {'all ' if not rest else ''}passed{rest}"
+    )
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -11,7 +11,9 @@
 #include "check/garbage.h"
 #include "check/litmus.h"
 #include "check/server/session.h"
+#include "check/server/examine.h"
 #include "check/witness.h"
+#include "mm/hugetlb.h"
 #include "mm/boot.h"
 #include "mm/contents.h"
 #include "mm/cpu.h"
@@ -125,6 +127,7 @@ static void do_boot(struct session *session)
 		say_error(session, &error);
 		return;
 	}
+	examine_machine(machine);
 	if (primitive)
 		machine_set_primitive(machine, primitive);
 	for (int point = 0; point < NR_INIT_POINTS; point++)
@@ -371,6 +374,25 @@ static void do_what_is_wrong(struct session *session)
 	fprintf(session->out, " %s", wrong ? wrong : "");
 }
 
+static void do_nr_free(struct session *session)
+{
+	done(session);
+	say(session, machine_nr_free(machine));
+}
+
+/* A pool of huge pages of an order grows by so many, and shrinks again. */
+static void do_grow(struct session *session)
+{
+	unsigned int order = (unsigned int)take(session);
+	uint64_t count = take(session), grown;
+	struct hugetlb_pool pool;
+	int status;
+
+	hugetlb_init(&pool, machine, order);
+	status = hugetlb_grow(&pool, count, &grown);
+	ended_well(session, status ? status : hugetlb_shrink(&pool, count));
+}
+
 static const struct request {
 	const char *name;
 	void (*answer)(struct session *session);
@@ -399,6 +421,24 @@ static const struct request {
 	{ "drain", do_drain },
 	{ "fragment", do_fragment },
 	{ "what_is_wrong", do_what_is_wrong },
+	{ "nr_free", do_nr_free },
+	{ "grow", do_grow },
+	{ "examiner_start", do_examiner_start },
+	{ "examiner_close", do_examiner_close },
+	{ "examiner_seal", do_examiner_seal },
+	{ "examiner_unseal", do_examiner_unseal },
+	{ "examiner_keep_open", do_examiner_keep_open },
+	{ "examiner_strict", do_examiner_strict },
+	{ "examiner_options", do_examiner_options },
+	{ "examiner_begin", do_examiner_begin },
+	{ "examiner_block", do_examiner_block },
+	{ "examiner_pages", do_examiner_pages },
+	{ "examiner_area", do_examiner_area },
+	{ "examiner_look", do_examiner_look },
+	{ "examiner_seen", do_examiner_seen },
+	{ "examiner_compares", do_examiner_compares },
+	{ "examiner_shared", do_examiner_shared },
+	{ "examiner_waste", do_examiner_waste },
 };
 
 static void answer(struct session *session)
