@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from clearfw.errors import MissingExtraError
+from clearfw.errors import MissingExtraError, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
