@@ -1,4 +1,4 @@
-"""Conformance checks as pytest tests, for the authors of plugins."""
+"""For the tests of plugin authors: every conformance check as a test of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["StrategyConformance"]
 
 
 class StrategyConformance:
-    """Base class of a test class: set `strategy`, and pytest runs every check as a test.
+    """Subclass it as TestMine, set `strategy`, and pytest runs every check as a test named after it.
 
     Attributes:
         strategy: the name of an installed strategy, the path of a .c or .py file, or the strategy itself.
@@ -40,12 +40,14 @@ class StrategyConformance:
         for name, one in conformance.checks().items():
             setattr(cls, f"test_{name}", _test_of(one))
 
+    def _strategy(self) -> Strategy:
+        return resolve(_beside_its_class(type(self), self.strategy))
+
     def _answer(self, name: str) -> Answer:
         """Return the answer of a check: all are found in one search, for the first test that asks."""
         found = type(self)._answers  # noqa: SLF001  this class's own
         if not found:
-            strategy = _beside_its_class(type(self), self.strategy)
-            every = conformance.run(resolve(strategy), patience_s=self.patience_s)
+            every = conformance.run(self._strategy(), patience_s=self.patience_s)
             found.update((one.check.name, one) for one in every)
         return found[name]
 
@@ -74,7 +76,7 @@ def _beside_its_class(cls: type, strategy: object) -> object:
 
 
 def resolve(strategy: object) -> Strategy:
-    """Return the strategy of a name, a path or an object; raises UnknownStrategyError, StrategyError."""
+    """Return STRATEGY as one: by name, by path, or as it is; raises UnknownStrategyError, StrategyError."""
     if isinstance(strategy, Path):
         return from_file(strategy)
     if isinstance(strategy, str):

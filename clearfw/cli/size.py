@@ -1,4 +1,4 @@
-"""`clearfw size` shows the code size of strategies, inline and out of line, on every architecture."""
+"""`clearfw size`: what strategies cost in code, inline and out of line, on every architecture."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     Stack: TypeAlias = "tuple[Strategy, ...]"
 
 
-# Of a compiler's words.
-_SHOWN = 12
+# Of what a compiler prints of one strategy.
+_MOST_LINES = 12
 
 
 @click.command(
@@ -56,28 +56,28 @@ _SHOWN = 12
     show_default=True,
     metavar="NAMES",
     shell_complete=names.architectures,
-    help="Architectures, separated by commas; those without an installed compiler are left out.",
+    help="Architectures, with commas between; one whose compiler is not installed is named, and left out.",
 )
 @click.option(
     "--sites",
     type=click.IntRange(1, 1000),
     default=6,
     show_default=True,
-    help="Number of callers that the alloc or free path is expanded in.",
+    help="Callers that the alloc or free path is expanded in.",
 )
 @click.option(
     "--config",
     default="",
     metavar="WORDS",
-    help="highmem, kasan=MODE and page_size=SIZE, separated by commas.",
+    help="highmem, kasan=MODE and page_size=SIZE, with commas: those that kernels there have.",
 )
 @click.option(
     "--against",
     metavar="STRATEGY",
     shell_complete=names.strategies,
-    help="Strategy to compare with.  [default: the baseline of the same init points]",
+    help="What is there today.  [default: the baseline of the same init points]",
 )
-@click.option("--disasm", is_flag=True, help="Also show the instructions.")
+@click.option("--disasm", is_flag=True, help="Show the instructions as well.")
 @tree_options
 @plugin_options
 @json_option
@@ -95,10 +95,10 @@ def size(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Show the code size of strategies, inline and out of line.
+    """Tell what strategies cost in code, inline and out of line.
 
-    Each strategy is compiled into a model of mm/page_alloc.c with a kernel's flags, and compared with
-    today's clear as scripts/bloat-o-meter does. Without arguments, size measures every C strategy.
+    Each is compiled into a model of mm/page_alloc.c, with a kernel's flags, and compared with what is there
+    today as scripts/bloat-o-meter does. Without arguments: every installed strategy in C.
     """
     from clearfw.reports.tables import size as tables
     from clearfw.results import size as results
@@ -131,7 +131,7 @@ def size(
         write_json(json_path, results.to_json(found))
     if interrupted:
         return INTERRUPTED
-    if found.failed and not found.sizes:
+    if not found.sizes:
         return 2
     return 1 if found.failed else 0
 
@@ -157,7 +157,7 @@ class _Job:
 
 
 def _measure(console: Console, jobs: Sequence[_Job], found: Sizes) -> bool:
-    """Measure JOBS, append to FOUND and print; return whether an interrupt ended it, or raise it."""
+    """Do the jobs into FOUND and print each; return whether an interrupt ended it, or raise that."""
     from rich.progress import Progress
 
     try:
@@ -181,7 +181,7 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         size = code_size.size(*subject, job.sites)
     except CompileError as error:
         found.failed.append(code_size.Failed(name, job.architecture.name, error))
-        click.echo(f"clearfw: {job.architecture.name}: {_first_lines(error.message)}", err=True)
+        click.echo(f"clearfw: {job.architecture.name}: {_shortened(harmless(str(error)))}", err=True)
         return
     if size.arch not in {one.arch for one in found.sizes}:
         console.print(tables.heading(size), soft_wrap=True)
@@ -191,13 +191,13 @@ def _do(console: Console, job: _Job, found: Sizes) -> None:
         console.print(f"\n{_disassembly(subject)}", soft_wrap=True)
 
 
-def _first_lines(said: str) -> str:
-    """Return the beginning of what a compiler said: the rest is as a rule the same, for each caller."""
-    lines = harmless(said).rstrip().splitlines()
-    more = len(lines) - _SHOWN
-    return "\n".join(
-        [*lines[:_SHOWN], *([f"... and {more} more lines, which --json FILE keeps"] if more > 0 else [])]
-    )
+def _shortened(text: str) -> str:
+    """Return a compiler's words; of many lines the first ones: an assembler repeats itself on every line."""
+    lines = text.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return text
+    left_out = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], f"... and {left_out} more lines, which --json FILE keeps"])
 
 
 def _disassembly(subject: tuple[Stack, Stack, Architecture, Config]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from clearfw.errors import MissingExtraError
+from clearfw.errors import MissingExtraError, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def check_extra() -> None:
     """Raise MissingExtraError unless the parser is installed."""
     for module in ("tree_sitter", "tree_sitter_c"):
         if importlib.util.find_spec(module) is None:
-            msg = f"--tree needs {module}, which is not installed: pip install 'clearfw[patches]'"
+            msg = f"--tree needs {module}, which is not installed: {to_install('tree-sitter tree-sitter-c')}"
             raise MissingExtraError(msg)
 
 

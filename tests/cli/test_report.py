@@ -140,4 +140,4 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
     done = command(*SMALL, "--plot", tmp_path / "bench.png")
 
     assert done.status == 2
-    assert "need matplotlib, which is not installed: pip install 'clearfw[reports]'" in done.line
+    assert "-m pip install cattrs jinja2 matplotlib" in done.line

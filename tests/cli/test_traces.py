@@ -62,7 +62,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_first(
         assert (done.status, said in done.line) == (2, True)
     without(monkeypatch, "matplotlib")
 
-    assert "pip install 'clearfw[reports]'" in command("info", trace, "--plot", "t.png").line
+    assert "-m pip install matplotlib" in command("info", trace, "--plot", "t.png").line
 
 
 def test_export_says_what_it_wrote(command: Command, trace: Path, tmp_path: Path) -> None:

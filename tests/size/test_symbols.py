@@ -71,5 +71,5 @@ def test_without_pyelftools_one_line_says_so(monkeypatch: pytest.MonkeyPatch) ->
     """The extra is named."""
     monkeypatch.setitem(sys.modules, "elftools.elf.elffile", None)
 
-    with pytest.raises(MissingExtraError, match=r"pip install 'clearfw\[size\]'"):
+    with pytest.raises(MissingExtraError, match=r"-m pip install pyelftools"):
         symbols.read(b"", "one.o")

@@ -63,7 +63,7 @@ def look(shared_object: Path) -> Ordering:
     """Follow every path through the init functions of SHARED_OBJECT, a compiled strategy; raises OSError."""
     missing = [package for module, package in _NEEDS.items() if importlib.util.find_spec(module) is None]
     if missing:
-        return Ordering(untested=(f"{' and '.join(missing)} not installed: pip install clearfw[checks]",))
+        return Ordering(untested=(f"{' and '.join(missing)} not installed: {to_install(' '.join(missing))}",))
     from clearfw.checks.ordering.code import Code
 
     try:
