@@ -199,7 +199,7 @@ def test_a_mistake_of_our_own_is_not_the_strategys(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(cells, "jobs", lambda: [PLAIN])
     monkeypatch.setattr(cells, "blocks", lambda *_: 1 / 0)
 
-    with pytest.raises(CheckError, match="ZeroDivisionError.*a mistake of clearfw"):
+    with pytest.raises(CheckError, match=r"ZeroDivisionError.*a mistake of clearfw"):
         list(conformance.run(PER_PAGE, ["zero_on_alloc"]))
 
 

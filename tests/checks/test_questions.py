@@ -17,6 +17,8 @@ from clearfw.machine import Machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from clearfw.strategies import NativeStrategy
+
 CHECKS = conformance.checks()
 # Where a reason may come from: a file of the kernel with its version, a patch and its year, our own stacks.
 SOURCE = re.compile(r"\((?:[\w/.]+\.[ch](?::\w+)?, 7\.3\b|lib/Kconfig\.debug\b|.*\b20\d\d\b|our stacks\)).*")

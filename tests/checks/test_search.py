@@ -74,7 +74,9 @@ def test_a_right_strategy_is_right(tmp_path: Path) -> None:
 )
 def test_what_a_strategy_compares_with_becomes_an_input(tmp_path: Path, condition: str) -> None:
     """A special case that no list of examples has is found by its own constants."""
-    body = f"static bool f(struct page *page, int numpages) {{ if ({condition}) return true; return right(page, numpages); }}"
+    body = (
+        f"static bool f(struct page *page, int numpages) {{ return {condition} || right(page, numpages); }}"
+    )
 
     told = explore(tmp_path, body, ".init_on_alloc = f")
 
@@ -165,7 +167,14 @@ static bool f(struct page *page, int numpages)
 
 def test_loads_of_poisoned_memory_are_reported(tmp_path: Path) -> None:
     """On free KASAN holds the pages poisoned: a load without the guard is a report, one with it is none."""
-    body = "static bool f(struct page *page, int numpages) { u64 *at = page_address(page); %s (void)*(volatile u64 *)at; %s return right(page, numpages); }"
+    body = """
+static bool f(struct page *page, int numpages)
+{
+	%s
+	(void)*(volatile u64 *)page_address(page);
+	%s
+	return right(page, numpages);
+}"""
     job = Job(4096, highmem=False, kasan="generic")
     guard = ("kasan_disable_current();", "kasan_enable_current();")
 
