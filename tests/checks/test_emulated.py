@@ -206,7 +206,7 @@ def test_the_shipped_strategies_pass_there(architecture: Architecture, strategy:
     """Every check on every shipped strategy, under CLEARFW_CHECK_ARCH; else a few on one."""
     found = registry.default().strategies[strategy]
     names = () if ALL else FEW
-    answers = list(conformance.run(found, names, architecture=architecture, deadline_s=60))
+    answers = list(conformance.run(found, names, architecture=architecture, patience_s=60))
 
     assert [answer.check.name for answer in answers if not answer.passed] == []
     assert {answer.status for answer in answers} & {checks_answers.PASS}
@@ -223,7 +223,7 @@ def test_the_shipped_strategies_pass_there(architecture: Architecture, strategy:
 def test_a_mistake_is_found_there(architecture: Architecture, mutant: str, check: str) -> None:
     """The checks can say no on each architecture."""
     (answer,) = conformance.run(
-        from_file(MUTANTS / f"{mutant}.c"), (check,), architecture=architecture, deadline_s=60
+        from_file(MUTANTS / f"{mutant}.c"), (check,), architecture=architecture, patience_s=60
     )
 
     assert answer.status == checks_answers.FAIL
@@ -232,7 +232,7 @@ def test_a_mistake_is_found_there(architecture: Architecture, mutant: str, check
 def test_a_kept_tag_is_found_where_there_are_tags(architecture: Architecture) -> None:
     """arm64 ignores the top byte of an address, and so the core looks; 32 bits have none, and say so."""
     (answer,) = conformance.run(
-        from_file(MUTANTS / "tag_kept.c"), ("kasan_tag_reset",), architecture=architecture, deadline_s=60
+        from_file(MUTANTS / "tag_kept.c"), ("kasan_tag_reset",), architecture=architecture, patience_s=60
     )
 
     assert answer.evidence
