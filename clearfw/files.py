@@ -144,13 +144,25 @@ def is_device(path: Path) -> bool:
 def scratch() -> Iterator[Path]:
     """Give a temporary directory of this process; those that killed processes left are removed first."""
     _sweep_scratch(tempfile.gettempdir())
-    directory = Path(tempfile.mkdtemp(prefix=_SCRATCH))
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory, descriptor = _locked_directory()
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _locked_directory() -> tuple[Path, int]:
+    """Make a directory and lock it. Until it is locked, another process may take it for a dead one's."""
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return directory, descriptor
         os.close(descriptor)
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -212,3 +213,22 @@ def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="has more than 1M: give what clearfw wrote"):
         files.read_input(path, 1 << 20)
+
+
+def test_a_directory_that_a_sweep_takes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may remove it between mkdtemp() and flock()."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    real, made = tempfile.mkdtemp, []
+
+    def taken_once(**named: Any) -> str:
+        made.append(real(**named))
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken_once)
+    with files.scratch() as directory:
+        assert directory.is_dir()
+        assert str(directory) == made[1]
