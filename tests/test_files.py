@@ -222,7 +222,7 @@ def test_a_directory_that_a_sweep_takes_before_it_is_locked_is_made_again(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     real, made = tempfile.mkdtemp, []
 
-    def taken_once(**named: Any) -> str:
+    def taken_once(**named: str) -> str:
         made.append(real(**named))
         if len(made) == 1:
             Path(made[0]).rmdir()
