@@ -37,6 +37,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Changes of these files need a new install. The install is editable, so changes of Python files do not.
 NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.c) \
 	$(shell find clearfw/binding clearfw/csrc clearfw/include -type f)
+C_SOURCES = $(shell find clearfw/csrc tests/native -name '*.[ch]')
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
@@ -51,6 +52,7 @@ bench: $(firstword $(wildcard $(VENV)/dev) $(VENV)/all)
 test: $(VENV)/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS)
 

@@ -38,10 +38,10 @@ static unsigned int rig_page_shift = 12;
 #include <clearfw/strategy.h>
 
 /* A refused call, and the facts that its message will have. */
-#define CHECK_REFUSED(machine, status, errno_)                                       \
-	do {                                                                         \
-		CHECK((status) == -(errno_));                                        \
-		CHECK(this_cpu(machine)->error.code == (errno_));                    \
+#define CHECK_REFUSED(machine, status, errno_)                    \
+	do {                                                      \
+		CHECK((status) == -(errno_));                     \
+		CHECK(this_cpu(machine)->error.code == (errno_)); \
 	} while (0)
 
 static void clear_each(struct page *page, int numpages)
@@ -72,8 +72,8 @@ static const struct clearfw_config small_config = {
 };
 
 /* Every init point asks the NR strategies of CHAIN. */
-static inline struct machine *boot(const struct clearfw_config *config,
-				   const struct clearfw_strategy *const *chain, int nr)
+static inline struct machine *boot(const struct clearfw_config *config, const struct clearfw_strategy *const *chain,
+				   int nr)
 {
 	struct clearfw_error error = { 0 };
 	struct machine *machine = machine_create(config, &error);
@@ -86,8 +86,7 @@ static inline struct machine *boot(const struct clearfw_config *config,
 	return machine;
 }
 
-static inline struct machine *boot_one(const struct clearfw_config *config,
-				       const struct clearfw_strategy *strategy)
+static inline struct machine *boot_one(const struct clearfw_config *config, const struct clearfw_strategy *strategy)
 {
 	return boot(config, &strategy, 1);
 }

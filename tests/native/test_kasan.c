@@ -23,7 +23,7 @@ static struct kasan_report report;
 
 static void make_memory(void)
 {
-	memory = (struct memory){.nbytes = PAGES * PAGE, .lowmem = LOW_PAGES * PAGE};
+	memory = (struct memory){ .nbytes = PAGES * PAGE, .lowmem = LOW_PAGES * PAGE };
 	memory.fd = memfd_create("ram", 0);
 	CHECK(memory.fd >= 0 && ftruncate(memory.fd, PAGES * PAGE) == 0);
 	memory.reservation = mmap(NULL, 256 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -36,8 +36,9 @@ static void make_memory(void)
 
 static void boot(enum clearfw_kasan mode, uint32_t sample)
 {
-	struct clearfw_config config = {.page_shift = 12, .kasan = mode, .kasan_sample = sample,
-					.kasan_sample_order = 3, .seed = 42};
+	struct clearfw_config config = {
+		.page_shift = 12, .kasan = mode, .kasan_sample = sample, .kasan_sample_order = 3, .seed = 42
+	};
 
 	for (uint32_t pfn = 0; pfn < PAGES; pfn++)
 		mem_map[pfn] = (struct page){

@@ -28,15 +28,15 @@ static void boot(enum clearfw_kmap kmap, uint32_t shift)
 	page_shift = shift;
 	page_size = (size_t)1 << shift;
 	mode = kmap;
-	memory = (struct memory){.nbytes = PAGES * page_size, .lowmem = LOW_PAGES * page_size};
+	memory = (struct memory){ .nbytes = PAGES * page_size, .lowmem = LOW_PAGES * page_size };
 	memory.fd = memfd_create("ram", 0);
 	CHECK(memory.fd >= 0 && ftruncate(memory.fd, (off_t)memory.nbytes) == 0);
 	memory.reserved = memory.nbytes + page_size;
 	memory.reservation = mmap(NULL, memory.reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(memory.reservation != MAP_FAILED);
 	memory.direct = memory.reservation + (-(uintptr_t)memory.reservation & (page_size - 1));
-	CHECK(mmap(memory.direct, memory.nbytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory.fd,
-		   0) == memory.direct);
+	CHECK(mmap(memory.direct, memory.nbytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory.fd, 0) ==
+	      memory.direct);
 	memory.highmem = memory.direct + memory.lowmem;
 	for (uint32_t pfn = 0; pfn < PAGES; pfn++) {
 		mem_map[pfn] = (struct page){

@@ -21,8 +21,7 @@ int main(void)
 
 	config.kasan = KASAN_GENERIC;
 	machine = boot_one(&config, &disables_only);
-	CHECK_REFUSED(machine, machine_alloc(machine, 2, GFP_KERNEL | __GFP_ZERO, &page),
-		      CLEARFW_EKASAN_DEPTH);
+	CHECK_REFUSED(machine, machine_alloc(machine, 2, GFP_KERNEL | __GFP_ZERO, &page), CLEARFW_EKASAN_DEPTH);
 	CHECK(this_cpu(machine)->error.wanted == 4 && this_cpu(machine)->kasan_depth == 0);
 	CHECK(machine_alloc(machine, 2, GFP_KERNEL, &page) == 0);
 	CHECK(machine_free(machine, page, 2) == 0);

@@ -14,10 +14,8 @@ int main(void)
 
 	CHECK_REFUSED(machine, machine_alloc(machine, MAX_PAGE_ORDER + 1, GFP_KERNEL, &page), CLEARFW_EORDER);
 	CHECK(cpu->error.wanted == MAX_PAGE_ORDER + 1);
-	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_PAGE_ORDER, GFP_KERNEL, &page),
-		      CLEARFW_EORDER);
-	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_CONTIG_ORDER + 1, GFP_KERNEL, &page),
-		      CLEARFW_EORDER);
+	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_PAGE_ORDER, GFP_KERNEL, &page), CLEARFW_EORDER);
+	CHECK_REFUSED(machine, machine_alloc_contig(machine, MAX_CONTIG_ORDER + 1, GFP_KERNEL, &page), CLEARFW_EORDER);
 	CHECK(cpu->error.wanted == MAX_CONTIG_ORDER + 1);
 
 	CHECK_REFUSED(machine, machine_alloc_contig(machine, 12, GFP_KERNEL, &page), CLEARFW_ENOMEM);

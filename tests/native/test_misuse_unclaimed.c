@@ -51,11 +51,9 @@ static void test_alloc(int strategies)
 	CHECK_REFUSED(machine, machine_alloc(machine, 4, GFP_KERNEL | __GFP_ZERO, &page), CLEARFW_EUNCLAIMED);
 	CHECK(!page && cpu->error.wanted == 16 && cpu->error.zone == ZONE_NORMAL);
 	CHECK(machine->mem_map[cpu->error.pfn].flags & (PG_buddy | PG_pcp));
-	CHECK_REFUSED(machine, machine_alloc_bulk(machine, GFP_KERNEL | __GFP_ZERO, pages, 8),
-		      CLEARFW_EUNCLAIMED);
+	CHECK_REFUSED(machine, machine_alloc_bulk(machine, GFP_KERNEL | __GFP_ZERO, pages, 8), CLEARFW_EUNCLAIMED);
 	CHECK(cpu->error.wanted == 1);
-	CHECK_REFUSED(machine, vmalloc(machine, 100000, GFP_KERNEL | __GFP_ZERO, 0, &area),
-		      CLEARFW_EUNCLAIMED);
+	CHECK_REFUSED(machine, vmalloc(machine, 100000, GFP_KERNEL | __GFP_ZERO, 0, &area), CLEARFW_EUNCLAIMED);
 	CHECK(cpu->error.wanted == 100000);
 	shut_down(machine);
 }

@@ -20,7 +20,7 @@ struct window {
 
 static struct window window_create(size_t nbytes, size_t page_size)
 {
-	struct window w = {.nbytes = nbytes, .mapping_nbytes = nbytes + 3 * page_size};
+	struct window w = { .nbytes = nbytes, .mapping_nbytes = nbytes + 3 * page_size };
 
 	w.mapping = mmap(NULL, w.mapping_nbytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(w.mapping != MAP_FAILED);
@@ -77,8 +77,8 @@ static void check_stays_inside(const struct clearfw_primitive *primitive, size_t
 
 static void test_every_primitive_clears_whole_pages_and_no_more(void)
 {
-	static const size_t page_sizes[] = {4096, 16384, 65536};
-	static const size_t npages[] = {1, 2, 3, 16, 512};
+	static const size_t page_sizes[] = { 4096, 16384, 65536 };
+	static const size_t npages[] = { 1, 2, 3, 16, 512 };
 	const struct clearfw_primitive *primitive;
 
 	for (int i = 0; (primitive = primitive_at(i)); i++) {
@@ -123,17 +123,17 @@ static bool is_one_of(const char *name, const char *const *names)
 }
 
 #if defined(__x86_64__)
-static const char *const kernel_choices[] = {"stosb", "stosq", "movq", NULL};
-static const char *const weakly_ordered[] = {"movnti", "nt256", "nt512", "movdir64b", "clzero", NULL};
+static const char *const kernel_choices[] = { "stosb", "stosq", "movq", NULL };
+static const char *const weakly_ordered[] = { "movnti", "nt256", "nt512", "movdir64b", "clzero", NULL };
 #elif defined(__aarch64__)
-static const char *const kernel_choices[] = {"dczva", "generic", NULL};
-static const char *const weakly_ordered[] = {NULL};
+static const char *const kernel_choices[] = { "dczva", "generic", NULL };
+static const char *const weakly_ordered[] = { NULL };
 #elif defined(__s390x__)
-static const char *const kernel_choices[] = {"xc", NULL};
-static const char *const weakly_ordered[] = {NULL};
+static const char *const kernel_choices[] = { "xc", NULL };
+static const char *const weakly_ordered[] = { NULL };
 #else
-static const char *const kernel_choices[] = {"generic", NULL};
-static const char *const weakly_ordered[] = {NULL};
+static const char *const kernel_choices[] = { "generic", NULL };
+static const char *const weakly_ordered[] = { NULL };
 #endif
 
 static void test_the_kernel_choice_is_the_architectures_and_runs_here(void)

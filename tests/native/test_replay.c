@@ -46,15 +46,15 @@ static struct replay_batch batch(size_t from, size_t to, uint32_t lane)
 {
 	return (struct replay_batch){
 		.lane = lane,
-		.events = { ts + from, pfn + from, gfp + from, pid + from, cpu + from, migratetype + from,
-			    order + from, kind + from, to - from, to - from },
+		.events = { ts + from, pfn + from, gfp + from, pid + from, cpu + from, migratetype + from, order + from,
+			    kind + from, to - from, to - from },
 	};
 }
 
 static int make_script(struct replay_script *script, struct clearfw_error *error)
 {
 	struct replay_batch batches[] = {
-		batch(0, 5000, 0),	  batch(5000, 5000, 1),	       batch(5000, 12000, 1),
+		batch(0, 5000, 0),	batch(5000, 5000, 1),	    batch(5000, 12000, 1),
 		batch(12000, 12001, 0), batch(12001, NR_EVENTS, 2),
 	};
 

@@ -120,12 +120,13 @@ static bool clear_area_mostly(const void *start, unsigned long size)
 
 static const struct clearfw_strategy strategies[] = {
 	{ .name = "batched", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem },
-	{ .name = "bulk", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem,
-	  .init_bulk = clear_list },
+	{ .name = "bulk", .init_on_alloc = clear_lowmem, .init_on_free = clear_lowmem, .init_bulk = clear_list },
 	{ .name = "runs", .init_on_vmalloc = clear_runs },
 	{ .name = "walking", .init_on_vmalloc = clear_walking },
 	{ .name = "memset", .kernel_init_pages = clear_by_memset },
-	{ .name = "mostly", .init_on_alloc = clear_mostly, .init_on_free = clear_mostly,
+	{ .name = "mostly",
+	  .init_on_alloc = clear_mostly,
+	  .init_on_free = clear_mostly,
 	  .init_on_vmalloc = clear_area_mostly },
 };
 
@@ -247,8 +248,7 @@ static void write_pattern(struct block *block)
 {
 	block->pattern = (uint8_t)(1 + random_below(PAGE_POISON - 1));
 	for (int i = 0; i < block->nr; i++)
-		memset(machine_page_bytes(machine, block->pages[i]), block->pattern,
-		       PAGE_SIZE << block->order);
+		memset(machine_page_bytes(machine, block->pages[i]), block->pattern, PAGE_SIZE << block->order);
 	if (block->area)
 		memset(block->area->start, block->pattern, block->area->nr_pages * PAGE_SIZE);
 }

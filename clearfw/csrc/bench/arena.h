@@ -20,9 +20,9 @@ struct arena {
 	uint32_t nr_chunks;
 	struct arena_chunk *chunks;
 	uint32_t nr_held; /* blocks taken from the zones, of any order */
-	uint32_t *held;	  /* their pfns */
+	uint32_t *held; /* their pfns */
 	struct page **pages; /* room for a chunk of order-0 pages */
-	unsigned int dirty;  /* of a hundred pages, those that hold garbage before a clear; the others are zero */
+	unsigned int dirty; /* of a hundred pages, those that hold garbage before a clear; the others are zero */
 };
 
 /* Takes everything that is free. 0, or negative and *err. */

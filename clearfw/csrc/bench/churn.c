@@ -64,8 +64,8 @@ static int run_by_order(struct machine *machine, const uint32_t *ops, size_t nr_
 	return status;
 }
 
-int churn_run(struct machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp,
-	      bool by_order, struct churn_times *times)
+int churn_run(struct machine *machine, const uint32_t *ops, size_t nr_ops, size_t nr_slots, gfp_t gfp, bool by_order,
+	      struct churn_times *times)
 {
 	struct page **slots = core_calloc(nr_slots, sizeof(*slots));
 	struct cpu *cpu = this_cpu(machine);

@@ -124,9 +124,9 @@ static void *alloc_share(void *context)
 	if (!get_ready(share))
 		return NULL;
 	share->alloc_start = clock_ns();
-	share->status = share->pass->hot ? run_hot(share)
-					 : alloc_blocks(share->machine, share->pass, share->pages, share->nr,
-							&share->allocated);
+	share->status = share->pass->hot
+				? run_hot(share)
+				: alloc_blocks(share->machine, share->pass, share->pages, share->nr, &share->allocated);
 	share->alloc_end = clock_ns();
 	if (share->status && current_cpu.machine_id == share->machine->id)
 		share->error = current_cpu.cpu->error;
@@ -233,8 +233,9 @@ static void split_work(const struct arena *arena, const struct arena_pass *pass,
 	for (int i = 0; i < pass->threads; i++) {
 		uint64_t upto = blocks * (uint64_t)(i + 1) / (uint64_t)pass->threads;
 
-		shares[i] = (struct share){ .machine = arena->machine, .pass = pass,
-					    .pages = arena->pages + done, .nr = upto - done };
+		shares[i] = (struct share){
+			.machine = arena->machine, .pass = pass, .pages = arena->pages + done, .nr = upto - done
+		};
 		done = upto;
 	}
 }

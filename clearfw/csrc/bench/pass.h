@@ -12,8 +12,8 @@ struct arena_pass {
 	unsigned int order; /* above MAX_PAGE_ORDER: gigantic */
 	gfp_t gfp;
 	enum consumer_touch touch;
-	bool hot;		/* the same block again and again */
-	int bulk;		/* order 0 only: pages per alloc_pages_bulk(), or 0 */
+	bool hot; /* the same block again and again */
+	int bulk; /* order 0 only: pages per alloc_pages_bulk(), or 0 */
 	int threads;
 	bool verify;
 };

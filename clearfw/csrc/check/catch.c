@@ -115,7 +115,8 @@ static void tick_each(long us)
 
 void catch_begin(void)
 {
-	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
+	struct sigaction action = { .sa_sigaction = on_signal,
+				    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
 
 	sigaltstack(NULL, &stack_before);
 	crash_handler_stack();

@@ -65,7 +65,8 @@ int crash_describe_address(char *line, size_t room, const struct cpu *cpu, const
 	int slot = slot_of(cpu, addr);
 
 	if ((uintptr_t)addr < machine_page_size(machine) && cpu->in_init && !garbage_asked.page && garbage_asked.n)
-		return snprintf(line, room, "NULL, which is vmalloc_to_page() past the end of an area, and "
+		return snprintf(line, room,
+				"NULL, which is vmalloc_to_page() past the end of an area, and "
 				"virt_to_page() of any vmalloc address");
 	if ((uintptr_t)addr < machine_page_size(machine))
 		return snprintf(line, room, "NULL, which is page_address() of a HIGHMEM page before kmap_local_page()");
@@ -73,7 +74,8 @@ int crash_describe_address(char *line, size_t room, const struct cpu *cpu, const
 		return snprintf(line, room, "kmap slot %d, which is not mapped: last it held pfn %#x", slot,
 				cpu->kmap.pfn[slot]);
 	if (addr >= memory->direct && addr < memory->direct + memory->start)
-		return snprintf(line, room, "physical address %#zx (pfn %#zx), where no memory is: the first pfn is %#x",
+		return snprintf(line, room,
+				"physical address %#zx (pfn %#zx), where no memory is: the first pfn is %#x",
 				(size_t)(addr - memory->direct), (size_t)(addr - memory->direct) >> machine->page_shift,
 				machine->first_pfn);
 	if (is_vmalloc_addr(machine, addr))

@@ -172,7 +172,8 @@ void examine_area(struct examiner *examiner, const void *start, unsigned long nb
 	unsigned long was = 0;
 
 	for (size_t i = 0; private && i < npages; i++) {
-		struct page *page = vmalloc_to_page(machine, (const char *)kasan_untagged(start) + i * page_size(examiner));
+		struct page *page =
+			vmalloc_to_page(machine, (const char *)kasan_untagged(start) + i * page_size(examiner));
 
 		was = page->private;
 		page->private = (unsigned long)*private;

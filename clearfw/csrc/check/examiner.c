@@ -36,7 +36,8 @@ static void walk_frames(const struct examiner *examiner, uint64_t *pc)
 
 	if (!examiner->observed || !examiner->running)
 		return;
-	while (n < FINDING_FRAMES && (size_t)((const char *)frame - bottom) < examiner->stack.nbytes - 2 * sizeof(frame)) {
+	while (n < FINDING_FRAMES &&
+	       (size_t)((const char *)frame - bottom) < examiner->stack.nbytes - 2 * sizeof(frame)) {
 		uint64_t offset = offset_of(examiner, frame[1]);
 
 		if (offset)
@@ -158,7 +159,10 @@ static void run(struct examiner *examiner, struct call *call)
 	examiner->ticks = 0;
 	examiner->calls++;
 	call_here = call;
-	garbage_asked = (struct garbage_asked){ call->start ? NULL : call->pages ? call->pages[0] : call->page, call->n };
+	garbage_asked = (struct garbage_asked){ call->start   ? NULL
+						: call->pages ? call->pages[0]
+							      : call->page,
+						call->n };
 	if (examiner->callback) {
 		examiner->running = true;
 		ask();
@@ -194,17 +198,15 @@ static void look_at_counters(struct examiner *examiner, const struct before *bef
 {
 	struct cpu *cpu = examiner->cpu;
 
-	if (ended && cpu->incoherent &&
-	    examiner_found(examiner, FOUND_incoherent, NULL, "strategy"))
+	if (ended && cpu->incoherent && examiner_found(examiner, FOUND_incoherent, NULL, "strategy"))
 		examiner->found.code = CLEARFW_EINCOHERENT;
 	if (ended && cpu->kmap.idx != before->kmaps && examiner_found(examiner, FOUND_kmap, NULL, "strategy"))
 		examiner->found.code = CLEARFW_EKMAP_LEAK;
-	if (ended && cpu->kasan_depth != before->kasan_depth &&
-	    examiner_found(examiner, FOUND_depth, NULL, "strategy"))
+	if (ended && cpu->kasan_depth != before->kasan_depth && examiner_found(examiner, FOUND_depth, NULL, "strategy"))
 		examiner->found.code = CLEARFW_EKASAN_DEPTH;
 	if (ended && cpu->context != before->context && examiner_found(examiner, FOUND_context, NULL, "strategy"))
-		examiner->found.code =
-			(cpu->context ^ before->context) & CLEARFW_IRQ ? CLEARFW_EIRQS : CLEARFW_EPREEMPT;
+		examiner->found.code = (cpu->context ^ before->context) & CLEARFW_IRQ ? CLEARFW_EIRQS
+										      : CLEARFW_EPREEMPT;
 	/* As it was, whatever cut the call short. */
 	cpu->violation = 0;
 	cpu->incoherent = false;
@@ -235,11 +237,11 @@ static bool save_struct_pages(struct examiner *examiner)
 
 static const char *changed_field(const struct page *old, const struct page *new, uint64_t *was, uint64_t *is)
 {
-#define FIELD(name)                            \
-	if (old->name != new->name) {          \
+#define FIELD(name)                                    \
+	if (old->name != new->name) {                  \
 		*was = (uint64_t)(uintptr_t)old->name; \
 		*is = (uint64_t)(uintptr_t)new->name;  \
-		return #name;                  \
+		return #name;                          \
 	}
 	FIELD(flags)
 	FIELD(pfn)
@@ -266,11 +268,11 @@ static void look_at_struct_pages(struct examiner *examiner)
 		if (!memcmp(page, &examiner->saved[i], sizeof(*page)))
 			continue;
 		field = changed_field(&examiner->saved[i], page, &was, &is);
-		if (field && examiner_found(examiner, FOUND_struct_page, NULL,
-					    "changed %s of the struct page of pfn %#x from %#llx to %#llx: struct "
-					    "pages are the allocator's",
-					    field, examiner->saved[i].pfn, (unsigned long long)was,
-					    (unsigned long long)is))
+		if (field &&
+		    examiner_found(examiner, FOUND_struct_page, NULL,
+				   "changed %s of the struct page of pfn %#x from %#llx to %#llx: struct "
+				   "pages are the allocator's",
+				   field, examiner->saved[i].pfn, (unsigned long long)was, (unsigned long long)is))
 			examiner->found.pfn = examiner->saved[i].pfn;
 		*page = examiner->saved[i];
 	}
@@ -334,15 +336,18 @@ static void found_byte(struct examiner *examiner, enum finding_kind kind, size_t
 	bool took;
 
 	if (kind == FOUND_passed_on)
-		took = examiner_found(examiner, kind, NULL,
-				      "wrote to pfn %#x, page %zu of %zu, and passed it on all the same: claim what was "
-				      "cleared", page->pfn, index, grant->npages);
+		took = examiner_found(
+			examiner, kind, NULL,
+			"wrote to pfn %#x, page %zu of %zu, and passed it on all the same: claim what was "
+			"cleared",
+			page->pfn, index, grant->npages);
 	else
 		took = examiner_found(examiner, kind, NULL,
 				      "left byte %#04x at offset %#zx of pfn %#x, page %zu of %zu%s: not zero", byte,
 				      offset, page->pfn, index, grant->npages,
-				      grant->kind == GRANT_AREA ? " of an area" :
-				      grant->kind == GRANT_LIST ? " of a list" : "");
+				      grant->kind == GRANT_AREA	  ? " of an area"
+				      : grant->kind == GRANT_LIST ? " of a list"
+								  : "");
 	if (!took)
 		return;
 	examiner->found.pfn = page->pfn;
@@ -381,9 +386,11 @@ static void look_at_contents(struct examiner *examiner, bool claimed)
 		const void *bytes = machine_page_bytes(examiner->machine, grant_page(grant, i));
 
 		if (claimed ? pattern_is_cleared(&examiner->pattern, bytes, page_size(examiner), i, &where)
-			    : pattern_is_intact(&examiner->pattern, bytes, page_size(examiner), i, grant->npages, &where))
+			    : pattern_is_intact(&examiner->pattern, bytes, page_size(examiner), i, grant->npages,
+						&where))
 			continue;
-		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, where, ((const uint8_t *)bytes)[where]);
+		found_byte(examiner, claimed ? FOUND_dirty : FOUND_passed_on, i, where,
+			   ((const uint8_t *)bytes)[where]);
 		return;
 	}
 }
@@ -431,9 +438,10 @@ static void look_at_kmaps(struct examiner *examiner, const struct before *before
 static void look_at_stack(struct examiner *examiner)
 {
 	if (examiner->longest_stack > SUBJECT_STACK_MOST)
-		examiner_found(examiner, FOUND_stack, NULL,
-			       "used %zu bytes of stack: a kernel's is 16 KiB, of which its callers have had their part",
-			       (size_t)examiner->longest_stack);
+		examiner_found(
+			examiner, FOUND_stack, NULL,
+			"used %zu bytes of stack: a kernel's is 16 KiB, of which its callers have had their part",
+			(size_t)examiner->longest_stack);
 }
 
 static void zero_pages(const struct examiner *examiner)

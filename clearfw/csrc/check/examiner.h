@@ -40,9 +40,9 @@ struct examiner {
 
 	/* What the next call is to find. */
 	struct pattern pattern;
-	bool hollow;	   /* more pages than there is memory: the core's clears are counted, and not done */
+	bool hollow; /* more pages than there is memory: the core's clears are counted, and not done */
 	uint64_t patience_ns; /* of processor time, for one call */
-	uint64_t max_events;  /* that an instrumented call may tell of */
+	uint64_t max_events; /* that an instrumented call may tell of */
 
 	/* The call under way. */
 	bool running;
@@ -86,8 +86,8 @@ struct call {
 	struct page **pages;
 	const void *start;
 	unsigned long n; /* pages, or bytes of an area */
-	int claimed;	 /* as an init_callback says it */
-	bool ended;	 /* it came back by itself */
+	int claimed; /* as an init_callback says it */
+	bool ended; /* it came back by itself */
 };
 
 /* Asks the subject, to whom the pages were given, and looks at what it did. Whether it claimed. */

@@ -13,13 +13,13 @@ enum grant_kind { GRANT_BLOCK, GRANT_LIST, GRANT_AREA };
 struct grant {
 	struct machine *machine;
 	enum grant_kind kind;
-	uint8_t *given;	  /* by pfn: whether the page was given */
+	uint8_t *given; /* by pfn: whether the page was given */
 	uint8_t *cleared; /* by pfn: how often the core cleared all of it, 255 at most */
 	struct page **pages; /* each that was given, in order; NULL for a block */
 	struct page *first;
 	size_t npages;
 	const char *area; /* untagged */
-	bool seals;	  /* the host's pages are no larger than the machine's */
+	bool seals; /* the host's pages are no larger than the machine's */
 	bool sealed;
 	bool keeps_open; /* lists and areas are of pages that stay open */
 };

@@ -19,7 +19,7 @@
 
 /* Apart from each other by more than the two lines a prefetcher takes at once. */
 struct litmus {
-	alignas(256) atomic_ullong flag;  /* the round whose page is cleared */
+	alignas(256) atomic_ullong flag; /* the round whose page is cleared */
 	alignas(256) atomic_ullong reply; /* the round whose page was read */
 	alignas(256) const atomic_ullong *words;
 	size_t nr_words;

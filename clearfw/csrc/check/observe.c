@@ -292,7 +292,8 @@ static void look_at_load(struct examiner *examiner, size_t offset, const void *p
 {
 	size_t pfn = offset / sizeof(struct page), field = offset % sizeof(struct page);
 
-	if (examiner->grant.given[pfn] || field == offsetof(struct page, pfn) || field == offsetof(struct page, virtual))
+	if (examiner->grant.given[pfn] || field == offsetof(struct page, pfn) ||
+	    field == offsetof(struct page, virtual))
 		return;
 	if (examiner_found(examiner, FOUND_peeked, pc, "read %s of the struct page of pfn %#zx, which it was not given",
 			   field_at(field), pfn))
@@ -364,8 +365,9 @@ static void observe_access(const void *addr, size_t nbytes, bool store, bool ato
 	if (is_other_place(examiner, addr, store, atomic, pc))
 		return;
 	if (is_beside_the_list(examiner, addr)) {
-		examiner_found(examiner, store ? FOUND_list : FOUND_peeked, pc, "%s the list of pages beyond its %zu entries",
-			       store ? "wrote to" : "read", examiner->grant.npages);
+		examiner_found(examiner, store ? FOUND_list : FOUND_peeked, pc,
+			       "%s the list of pages beyond its %zu entries", store ? "wrote to" : "read",
+			       examiner->grant.npages);
 		if (store)
 			examiner_abort(examiner);
 		return;

@@ -116,8 +116,8 @@ static bool words_are(const void *addr, size_t nbytes, uint64_t word, size_t *wh
 	return true;
 }
 
-bool pattern_is_intact(const struct pattern *pattern, const void *addr, size_t page_size, size_t index,
-		       size_t npages, size_t *where)
+bool pattern_is_intact(const struct pattern *pattern, const void *addr, size_t page_size, size_t index, size_t npages,
+		       size_t *where)
 {
 	const uint8_t *bytes = addr;
 	size_t spot;

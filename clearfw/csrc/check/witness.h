@@ -6,10 +6,10 @@
 #include <clearfw/abi.h>
 
 struct witness {
-	uint64_t asked;	  /* times something was passed on */
-	uint64_t npages;  /* that were passed on */
+	uint64_t asked; /* times something was passed on */
+	uint64_t npages; /* that were passed on */
 	uint64_t touched; /* of those, with memory that no longer held the garbage whole */
-	uint64_t pfn;	  /* of the first page so touched */
+	uint64_t pfn; /* of the first page so touched */
 };
 
 /* Claims everything, and clears it by the core's own means. */

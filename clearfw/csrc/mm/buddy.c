@@ -86,13 +86,16 @@ void buddy_free(struct zone *zone, struct page *page, unsigned int order)
 	list_add(zone, page_at(zone, pfn), order);
 }
 
-void buddy_init(struct zone *zone, enum clearfw_zone_type type, struct page *mem_map,
-		uint32_t start_pfn, uint32_t end_pfn)
+void buddy_init(struct zone *zone, enum clearfw_zone_type type, struct page *mem_map, uint32_t start_pfn,
+		uint32_t end_pfn)
 {
 	uint32_t pfn = start_pfn;
 
 	*zone = (struct zone){
-		.type = type, .mem_map = mem_map, .start_pfn = start_pfn, .end_pfn = end_pfn,
+		.type = type,
+		.mem_map = mem_map,
+		.start_pfn = start_pfn,
+		.end_pfn = end_pfn,
 	};
 	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++)
 		zone->free_area[order].head = NO_PFN;

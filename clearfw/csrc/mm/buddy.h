@@ -26,8 +26,8 @@ struct zone {
 };
 
 /* All of [start, end) begins free. */
-void buddy_init(struct zone *zone, enum clearfw_zone_type type, struct page *mem_map,
-		uint32_t start_pfn, uint32_t end_pfn);
+void buddy_init(struct zone *zone, enum clearfw_zone_type type, struct page *mem_map, uint32_t start_pfn,
+		uint32_t end_pfn);
 
 /* These two expect zone->lock held. NULL: no block that large is free. */
 struct page *buddy_alloc(struct zone *zone, unsigned int order);

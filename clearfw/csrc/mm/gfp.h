@@ -11,7 +11,7 @@
 
 typedef uint32_t gfp_t;
 
-#define CLEARFW_GFP_BITS(X)  \
+#define CLEARFW_GFP_BITS(X)         \
 	X(__GFP_DMA, 0)             \
 	X(__GFP_HIGHMEM, 1)         \
 	X(__GFP_DMA32, 2)           \

@@ -43,9 +43,8 @@ static void count_pages(struct hugetlb_pool *pool, int more)
 static int alloc_fresh(struct hugetlb_pool *pool, struct page **page)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN;
-	int status = pool->order > MAX_PAGE_ORDER
-			     ? machine_alloc_contig(pool->machine, pool->order, gfp, page)
-			     : machine_alloc(pool->machine, pool->order, gfp, page);
+	int status = pool->order > MAX_PAGE_ORDER ? machine_alloc_contig(pool->machine, pool->order, gfp, page)
+						  : machine_alloc(pool->machine, pool->order, gfp, page);
 
 	if (status)
 		return status;

@@ -18,19 +18,17 @@ bool strategy_has_point(const struct clearfw_strategy *strategy, enum init_point
 	}
 }
 
-static inline bool ask_pages(const struct clearfw_strategy *strategy, enum init_point point,
-			     struct page *page, int npages)
+static inline bool ask_pages(const struct clearfw_strategy *strategy, enum init_point point, struct page *page,
+			     int npages)
 {
 	if (strategy->kernel_init_pages) {
 		strategy->kernel_init_pages(page, npages);
 		return true;
 	}
-	return point == INIT_ALLOC ? strategy->init_on_alloc(page, npages)
-				   : strategy->init_on_free(page, npages);
+	return point == INIT_ALLOC ? strategy->init_on_alloc(page, npages) : strategy->init_on_free(page, npages);
 }
 
-static inline bool ask_vmalloc(const struct clearfw_strategy *strategy, const void *start,
-			       unsigned long nbytes)
+static inline bool ask_vmalloc(const struct clearfw_strategy *strategy, const void *start, unsigned long nbytes)
 {
 	if (strategy->init_vmalloc_pages) {
 		strategy->init_vmalloc_pages(start, nbytes);
@@ -39,8 +37,7 @@ static inline bool ask_vmalloc(const struct clearfw_strategy *strategy, const vo
 	return strategy->init_on_vmalloc(start, nbytes);
 }
 
-bool strategy_ask(const struct clearfw_strategy *strategy, enum init_point point, const void *what,
-		  unsigned long n)
+bool strategy_ask(const struct clearfw_strategy *strategy, enum init_point point, const void *what, unsigned long n)
 {
 	if (point == INIT_VMALLOC)
 		return ask_vmalloc(strategy, what, n);
@@ -64,8 +61,7 @@ static int bind(struct machine *machine, enum init_point point, struct init_stac
 	return 0;
 }
 
-int init_point_bind(struct machine *machine, enum init_point point,
-		    const struct clearfw_strategy *const *chain, int nr)
+int init_point_bind(struct machine *machine, enum init_point point, const struct clearfw_strategy *const *chain, int nr)
 {
 	struct init_stack *stack = core_calloc(1, sizeof(*stack));
 
@@ -75,8 +71,7 @@ int init_point_bind(struct machine *machine, enum init_point point,
 	return bind(machine, point, stack);
 }
 
-int init_point_bind_callback(struct machine *machine, enum init_point point, init_callback callback,
-			     void *context)
+int init_point_bind_callback(struct machine *machine, enum init_point point, init_callback callback, void *context)
 {
 	struct init_stack *stack = core_calloc(1, sizeof(*stack));
 
@@ -118,8 +113,8 @@ static int violated(struct cpu *cpu, const struct scope *scope)
 	if (cpu->incoherent)
 		blame(cpu, CLEARFW_EINCOHERENT);
 	if (cpu->kmap.idx != scope->kmaps) {
-		kmap_unwind(&cpu->kmap, &cpu->machine->memory, cpu->machine->config.kmap,
-			    cpu->machine->page_shift, scope->kmaps);
+		kmap_unwind(&cpu->kmap, &cpu->machine->memory, cpu->machine->config.kmap, cpu->machine->page_shift,
+			    scope->kmaps);
 		blame(cpu, CLEARFW_EKMAP_LEAK);
 	}
 	if (cpu->kasan_depth != scope->kasan_depth) {
@@ -141,9 +136,8 @@ static inline int leave(struct cpu *cpu, const struct scope *scope, int claimed)
 	cpu->in_init = false;
 	/* A callback may have run on another machine. */
 	current_cpu = scope->current;
-	if (__builtin_expect(claimed == 1 && cpu->violation == 0 && !cpu->incoherent &&
-				     cpu->kmap.idx == scope->kmaps && cpu->kasan_depth == scope->kasan_depth &&
-				     cpu->context == scope->context,
+	if (__builtin_expect(claimed == 1 && cpu->violation == 0 && !cpu->incoherent && cpu->kmap.idx == scope->kmaps &&
+				     cpu->kasan_depth == scope->kasan_depth && cpu->context == scope->context,
 			     1))
 		return 0;
 	/* What an exception left behind is put right too, though the exception is what gets told. */
@@ -243,8 +237,7 @@ int init_bulk(struct cpu *cpu, enum init_point point, struct page **pages, int n
 int init_vmalloc(struct cpu *cpu, const void *start, unsigned long nbytes)
 {
 	struct machine *machine = cpu->machine;
-	struct init_stack *stack =
-		atomic_load_explicit(&machine->stack[INIT_VMALLOC], memory_order_acquire);
+	struct init_stack *stack = atomic_load_explicit(&machine->stack[INIT_VMALLOC], memory_order_acquire);
 	struct scope scope = enter(cpu, (nbytes + machine_page_size(machine) - 1) >> machine->page_shift);
 	int claimed = 0, status;
 

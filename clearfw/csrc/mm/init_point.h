@@ -9,14 +9,12 @@
 bool strategy_has_point(const struct clearfw_strategy *strategy, enum init_point point);
 
 /* One native strategy's answer, outside any stack: what pluggy calls when it does the asking. */
-bool strategy_ask(const struct clearfw_strategy *strategy, enum init_point point, const void *what,
-		  unsigned long n);
+bool strategy_ask(const struct clearfw_strategy *strategy, enum init_point point, const void *what, unsigned long n);
 
 /* Replaces the stack of an init point. The chain is copied. 0 or -CLEARFW_ENOMEM. */
-int init_point_bind(struct machine *machine, enum init_point point,
-		    const struct clearfw_strategy *const *chain, int nr);
-int init_point_bind_callback(struct machine *machine, enum init_point point, init_callback callback,
-			     void *context);
+int init_point_bind(struct machine *machine, enum init_point point, const struct clearfw_strategy *const *chain,
+		    int nr);
+int init_point_bind_callback(struct machine *machine, enum init_point point, init_callback callback, void *context);
 
 /* Have the pages cleared. 0, or negative with cpu->error filled in and the pages not to be trusted. */
 int init_pages(struct cpu *cpu, enum init_point point, struct page *page, unsigned int npages);

@@ -62,8 +62,8 @@ static bool granules_all_are(const struct area *area, size_t first, size_t count
 
 static uint8_t *map_shadow(size_t nbytes, struct clearfw_error *err)
 {
-	void *shadow = core_mmap(NULL, nbytes, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *shadow =
+		core_mmap(NULL, nbytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (shadow != MAP_FAILED)
 		return shadow;
@@ -74,7 +74,7 @@ static uint8_t *map_shadow(size_t nbytes, struct clearfw_error *err)
 int kasan_init(struct kasan *kasan, const struct clearfw_config *config, const struct memory *memory,
 	       struct clearfw_error *err)
 {
-	*kasan = (struct kasan){.mode = config->kasan};
+	*kasan = (struct kasan){ .mode = config->kasan };
 	if (kasan->mode == KASAN_OFF)
 		return 0;
 	kasan->page_shift = config->page_shift;
@@ -95,7 +95,7 @@ void kasan_deinit(struct kasan *kasan)
 		munmap(kasan->shadow, kasan->shadow_bytes);
 	if (kasan->vmalloc_shadow)
 		munmap(kasan->vmalloc_shadow, kasan->vmalloc_shadow_bytes);
-	*kasan = (struct kasan){.mode = KASAN_OFF};
+	*kasan = (struct kasan){ .mode = KASAN_OFF };
 }
 
 int kasan_init_vmalloc(struct kasan *kasan, const char *start, size_t nbytes, struct clearfw_error *err)
@@ -137,8 +137,8 @@ static bool kasan_sample_alloc(struct kasan *kasan, unsigned int order)
 	left = atomic_load_explicit(&kasan->sample_countdown, memory_order_relaxed);
 	do
 		next = (left ? left : kasan->sample) - 1;
-	while (!atomic_compare_exchange_weak_explicit(&kasan->sample_countdown, &left, next,
-						      memory_order_relaxed, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&kasan->sample_countdown, &left, next, memory_order_relaxed,
+						      memory_order_relaxed));
 	return left == 0;
 }
 
@@ -273,8 +273,7 @@ static size_t first_bad_granule(const struct kasan *kasan, const struct area *ar
 }
 
 /* Looks at what of [from, to) lies in the area. The granule found may be one of an area without shadow. */
-static size_t find_bad(const struct kasan *kasan, const struct area *area, uint8_t tag, uintptr_t from,
-		       uintptr_t to)
+static size_t find_bad(const struct kasan *kasan, const struct area *area, uint8_t tag, uintptr_t from, uintptr_t to)
 {
 	uintptr_t area_end = area->start + area->nbytes;
 
@@ -289,10 +288,9 @@ static size_t find_bad(const struct kasan *kasan, const struct area *area, uint8
 	return first_bad_granule(kasan, area, tag, from - area->start, to - area->start);
 }
 
-bool kasan_check_write(const struct kasan *kasan, const void *addr, size_t nbytes,
-		       struct kasan_report *report)
+bool kasan_check_write(const struct kasan *kasan, const void *addr, size_t nbytes, struct kasan_report *report)
 {
-	const struct area areas[] = {lowmem_area(kasan), vmalloc_area(kasan)};
+	const struct area areas[] = { lowmem_area(kasan), vmalloc_area(kasan) };
 	uint8_t tag = kasan_uses_tags(kasan) ? kasan_tag_of(addr) : KASAN_TAG_KERNEL;
 	uintptr_t from = (uintptr_t)kasan_untagged(addr);
 	uintptr_t to = nbytes > UINTPTR_MAX - from ? UINTPTR_MAX : from + nbytes;

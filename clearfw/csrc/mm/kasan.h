@@ -33,10 +33,10 @@ struct kasan_report {
 struct kasan {
 	enum clearfw_kasan mode;
 	uint32_t page_shift;
-	uint32_t granule_shift;	 /* 3 or 4 */
-	uint8_t *shadow;	 /* of lowmem; by physical offset */
+	uint32_t granule_shift; /* 3 or 4 */
+	uint8_t *shadow; /* of lowmem; by physical offset */
 	size_t shadow_bytes;
-	const char *direct;	 /* lowmem's direct map: [direct, direct + lowmem) */
+	const char *direct; /* lowmem's direct map: [direct, direct + lowmem) */
 	size_t lowmem;
 	uint8_t *vmalloc_shadow; /* generic and sw_tags; NULL until the vmalloc area exists */
 	size_t vmalloc_shadow_bytes;

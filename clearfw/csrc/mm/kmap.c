@@ -38,7 +38,7 @@ static char *map_pages(size_t nbytes, uint32_t page_shift, int prot)
 
 int kmap_init(struct kmap_ctrl *ctrl, enum clearfw_kmap mode, uint32_t page_shift, struct clearfw_error *err)
 {
-	*ctrl = (struct kmap_ctrl){.idx = 0};
+	*ctrl = (struct kmap_ctrl){ .idx = 0 };
 	ctrl->overflow = map_pages((size_t)1 << page_shift, page_shift, PROT_READ | PROT_WRITE);
 	if (ctrl->overflow && mode == KMAP_STRICT)
 		ctrl->slots = map_pages(slots_bytes(page_shift), page_shift, PROT_NONE);
@@ -55,14 +55,14 @@ void kmap_deinit(struct kmap_ctrl *ctrl, uint32_t page_shift)
 		munmap(ctrl->slots, slots_bytes(page_shift));
 	if (ctrl->overflow)
 		munmap(ctrl->overflow, (size_t)1 << page_shift);
-	*ctrl = (struct kmap_ctrl){.idx = 0};
+	*ctrl = (struct kmap_ctrl){ .idx = 0 };
 }
 
 /* NULL: the system call failed. */
 static void *map_slot(const struct kmap_ctrl *ctrl, int fd, uint32_t page_shift, size_t offset)
 {
-	void *addr = core_mmap(slot_addr(ctrl, page_shift, ctrl->idx), (size_t)1 << page_shift,
-			       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t)offset);
+	void *addr = core_mmap(slot_addr(ctrl, page_shift, ctrl->idx), (size_t)1 << page_shift, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, (off_t)offset);
 
 	return addr == MAP_FAILED ? NULL : addr;
 }
@@ -75,8 +75,8 @@ static int unmap_slot(const struct kmap_ctrl *ctrl, uint32_t page_shift, int idx
 	return addr == MAP_FAILED ? -CLEARFW_ESYS : 0;
 }
 
-void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
-		 uint32_t page_shift, const struct page *page, int *status)
+void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode, uint32_t page_shift,
+		 const struct page *page, int *status)
 {
 	size_t offset = (size_t)page->pfn << page_shift;
 	void *addr;
@@ -88,8 +88,7 @@ void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clear
 		*status = -CLEARFW_EKMAP_FULL;
 		return ctrl->overflow;
 	}
-	addr = mode == KMAP_STRICT ? map_slot(ctrl, memory->fd, page_shift, offset)
-				   : memory_at(memory, offset);
+	addr = mode == KMAP_STRICT ? map_slot(ctrl, memory->fd, page_shift, offset) : memory_at(memory, offset);
 	if (!addr) {
 		*status = -CLEARFW_ESYS;
 		return ctrl->overflow;
@@ -132,8 +131,8 @@ int kunmap(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kma
 	return 0;
 }
 
-void kmap_unwind(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
-		 uint32_t page_shift, int keep)
+void kmap_unwind(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode, uint32_t page_shift,
+		 int keep)
 {
 	/* A slot that cannot be unmapped is given up all the same: the next mapping replaces what is there. */
 	while (ctrl->idx > keep)

@@ -17,19 +17,19 @@
 #define KM_MAX_IDX 16
 
 struct kmap_ctrl {
-	int idx;			/* mappings in use */
-	const void *addr[KM_MAX_IDX];	/* what each was handed out as */
+	int idx; /* mappings in use */
+	const void *addr[KM_MAX_IDX]; /* what each was handed out as */
 	uint32_t pfn[KM_MAX_IDX];
-	char *slots;			/* strict: KM_MAX_IDX slots with a guard page after each; else NULL */
-	char *overflow;			/* strict or not: where a 17th mapping points, one writable page */
+	char *slots; /* strict: KM_MAX_IDX slots with a guard page after each; else NULL */
+	char *overflow; /* strict or not: where a 17th mapping points, one writable page */
 };
 
 int kmap_init(struct kmap_ctrl *ctrl, enum clearfw_kmap mode, uint32_t page_shift, struct clearfw_error *err);
 void kmap_deinit(struct kmap_ctrl *ctrl, uint32_t page_shift);
 
 /* Never NULL. A 17th mapping yields the overflow page and -CLEARFW_EKMAP_FULL in *status, as the kernel would BUG(). */
-void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
-		 uint32_t page_shift, const struct page *page, int *status);
+void *kmap_local(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode, uint32_t page_shift,
+		 const struct page *page, int *status);
 
 /*
  * Accepts any address within the page. Negative, and nothing done: -CLEARFW_EKMAP_ORDER unless it is the newest
@@ -39,8 +39,8 @@ int kunmap(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kma
 	   const void *addr);
 
 /* Drops mappings above the first KEEP: what an init point left behind. */
-void kmap_unwind(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode,
-		 uint32_t page_shift, int keep);
+void kmap_unwind(struct kmap_ctrl *ctrl, const struct memory *memory, enum clearfw_kmap mode, uint32_t page_shift,
+		 int keep);
 
 /* The pfn that ADDR is mapped to through a live slot, or NO_PFN. */
 uint32_t kmap_to_pfn(const struct kmap_ctrl *ctrl, uint32_t page_shift, const void *addr);

@@ -158,8 +158,7 @@ int memory_init(struct memory *memory, const struct clearfw_config *config, stru
 		.lowmem = config->hole + config->memory - config->highmem,
 	};
 	if (config->backing == BACKING_HUGETLB && !hugetlb_fits(memory, config))
-		return clearfw_fail(err, CLEARFW_EBACKING,
-				    "backing=hugetlb takes whole 2 MiB pages and no HIGHMEM");
+		return clearfw_fail(err, CLEARFW_EBACKING, "backing=hugetlb takes whole 2 MiB pages and no HIGHMEM");
 	status = reserve_ram(memory, err);
 	if (status)
 		return status;
@@ -202,8 +201,7 @@ static int collapse(struct memory *memory, bool asked_for, struct clearfw_error 
 {
 	size_t nbytes = (memory->lowmem - memory->start) / HUGE_BYTES * HUGE_BYTES;
 
-	if (!core_madvise(first_byte(memory), nbytes, MADV_COLLAPSE) ||
-	    memory_huge_bytes(memory) != 0)
+	if (!core_madvise(first_byte(memory), nbytes, MADV_COLLAPSE) || memory_huge_bytes(memory) != 0)
 		return 0;
 	if (asked_for)
 		return clearfw_fail(err, CLEARFW_EBACKING, "backing=thp, and the host kernel collapses no huge page");

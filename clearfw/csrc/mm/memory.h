@@ -11,16 +11,16 @@
 struct window;
 
 struct memory {
-	int fd;		      /* -1: there is a window */
-	size_t nbytes;	      /* of physical addresses, the hole included */
-	size_t start;	      /* of them in the hole, below the first page */
-	size_t lowmem;	      /* of them below the HIGHMEM zone */
-	char *direct;	      /* the direct map of physical address 0, 64 MiB aligned; mapped from START to LOWMEM */
-	char *highmem;	      /* the core's own view of HIGHMEM; strategies never learn it, bar priced kmaps */
-	char *reservation;    /* what direct and highmem were cut from */
+	int fd; /* -1: there is a window */
+	size_t nbytes; /* of physical addresses, the hole included */
+	size_t start; /* of them in the hole, below the first page */
+	size_t lowmem; /* of them below the HIGHMEM zone */
+	char *direct; /* the direct map of physical address 0, 64 MiB aligned; mapped from START to LOWMEM */
+	char *highmem; /* the core's own view of HIGHMEM; strategies never learn it, bar priced kmaps */
+	char *reservation; /* what direct and highmem were cut from */
 	size_t reserved;
 	enum clearfw_backing backing; /* the backing in use */
-	struct window *window;	      /* NULL: all of it is real */
+	struct window *window; /* NULL: all of it is real */
 };
 
 /*
@@ -44,8 +44,7 @@ int64_t memory_huge_bytes(const struct memory *memory);
 /* The core's address of byte OFFSET of RAM. */
 static inline void *memory_at(const struct memory *memory, size_t offset)
 {
-	return offset < memory->lowmem ? memory->direct + offset
-				       : memory->highmem + (offset - memory->lowmem);
+	return offset < memory->lowmem ? memory->direct + offset : memory->highmem + (offset - memory->lowmem);
 }
 
 #endif

@@ -27,8 +27,8 @@ void kernel_unpoison_pages(struct cpu *cpu, const struct page *page, uint32_t np
 	for (uint32_t i = 0; i < npages; i++) {
 		size_t where;
 
-		if (!primitive_is_filled(machine_page_bytes(cpu->machine, page + i),
-					 machine_page_size(cpu->machine), PAGE_POISON, &where))
+		if (!primitive_is_filled(machine_page_bytes(cpu->machine, page + i), machine_page_size(cpu->machine),
+					 PAGE_POISON, &where))
 			cpu->stats.poison_reports++;
 	}
 }

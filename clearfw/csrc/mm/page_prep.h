@@ -72,9 +72,8 @@ FAST int check_free(struct cpu *cpu, const struct page *page, unsigned int order
 	if (__builtin_expect(cpu->in_init, 0))
 		return refuse(cpu, CLEARFW_EIN_INIT, order);
 	/* A pool's huge page goes back to its pool. */
-	if (__builtin_expect((page->flags & (PG_head | PG_buddy | PG_pcp | PG_hugetlb)) != PG_head ||
-				     page->order != order,
-			     0))
+	if (__builtin_expect(
+		    (page->flags & (PG_head | PG_buddy | PG_pcp | PG_hugetlb)) != PG_head || page->order != order, 0))
 		return bad_free(cpu, page, order);
 	return 0;
 }

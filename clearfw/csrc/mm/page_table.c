@@ -60,7 +60,9 @@ bool page_table_init(struct page_table *table, uint32_t page_shift)
 	*table = (struct page_table){
 		.page_shift = page_shift,
 		.bits = page_shift - 3,
-		.levels = page_shift == 12 ? 5 : page_shift == 14 ? 4 : 3,
+		.levels = page_shift == 12   ? 5
+			  : page_shift == 14 ? 4
+					     : 3,
 	};
 	table->root = alloc_entries(table);
 	return table->root;

@@ -14,9 +14,9 @@
 
 struct page_table {
 	uint32_t page_shift;
-	uint32_t bits;	 /* of the address per level */
+	uint32_t bits; /* of the address per level */
 	uint32_t levels;
-	uint64_t *root;	 /* 1 << bits entries */
+	uint64_t *root; /* 1 << bits entries */
 };
 
 /* false: no memory for the root. */

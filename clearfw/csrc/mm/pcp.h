@@ -13,7 +13,7 @@
 struct pcp {
 	uint32_t head[NR_PCP_LISTS];
 	uint32_t count; /* pages on all lists */
-	uint32_t high;	/* free back to the buddy above this many pages */
+	uint32_t high; /* free back to the buddy above this many pages */
 	uint32_t batch;
 };
 

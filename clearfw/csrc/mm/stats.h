@@ -5,25 +5,25 @@
 
 #include <stdint.h>
 
-#define CLEARFW_STATS(X)                                                              \
-	X(allocs)	    /* blocks handed out */                                   \
-	X(frees)	    /* blocks taken back */                                   \
-	X(inits)	    /* times an init point asked a strategy */                \
-	X(pages)	    /* pages an init point had cleared */                     \
-	X(clear_calls)	    /* primitive calls by strategies */                       \
-	X(cleared_pages)    /* pages those calls covered */                           \
+#define CLEARFW_STATS(X)                                                                 \
+	X(allocs) /* blocks handed out */                                                \
+	X(frees) /* blocks taken back */                                                 \
+	X(inits) /* times an init point asked a strategy */                              \
+	X(pages) /* pages an init point had cleared */                                   \
+	X(clear_calls) /* primitive calls by strategies */                               \
+	X(cleared_pages) /* pages those calls covered */                                 \
 	X(integrated_pages) /* pages cleared by hw_tags' integrated init, no strategy */ \
-	X(memsets)	    /* memset() calls by strategies */                        \
-	X(memset_bytes)	    /* what they were asked to write */                       \
-	X(fences)	    /* fences after non-temporal stores */                    \
-	X(kmaps)	    /* kmap_local_page() of HIGHMEM pages */                  \
-	X(page_walks)	    /* vmalloc_to_page() walks */                             \
-	X(kasan_reports)    /* accesses KASAN reported */                             \
-	X(poison_reports)   /* pages with a damaged 0xaa pattern */                   \
-	X(bad_pages)	    /* pages leaked on free */                                \
-	X(sleeps)	    /* might_sleep() or cond_resched() inside an init point */ \
-	X(warnings)	    /* WARN_ON() that fired */                                \
-	X(zero_clears)	    /* clear_pages() of 0 pages */
+	X(memsets) /* memset() calls by strategies */                                    \
+	X(memset_bytes) /* what they were asked to write */                              \
+	X(fences) /* fences after non-temporal stores */                                 \
+	X(kmaps) /* kmap_local_page() of HIGHMEM pages */                                \
+	X(page_walks) /* vmalloc_to_page() walks */                                      \
+	X(kasan_reports) /* accesses KASAN reported */                                   \
+	X(poison_reports) /* pages with a damaged 0xaa pattern */                        \
+	X(bad_pages) /* pages leaked on free */                                          \
+	X(sleeps) /* might_sleep() or cond_resched() inside an init point */             \
+	X(warnings) /* WARN_ON() that fired */                                           \
+	X(zero_clears) /* clear_pages() of 0 pages */
 
 struct clearfw_stats {
 #define CLEARFW_STATS_FIELD(name) uint64_t name;

@@ -156,12 +156,11 @@ void *api_kmap_local_page(struct page *page)
 	void *addr;
 
 	if (page->virtual)
-		return kasan_uses_tags(&machine->kasan) ? kasan_tagged(page->virtual, page->kasan_tag)
-							: page->virtual;
+		return kasan_uses_tags(&machine->kasan) ? kasan_tagged(page->virtual, page->kasan_tag) : page->virtual;
 	cpu->stats.kmaps++;
 	addr = kmap_local(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift, page, &status);
 	if (status)
-		blame(cpu, (enum clearfw_errno)-status);
+		blame(cpu, (enum clearfw_errno) - status);
 	return addr;
 }
 
@@ -169,11 +168,11 @@ void api_kunmap_local(const void *addr)
 {
 	struct cpu *cpu = cpu_here();
 	struct machine *machine = cpu->machine;
-	int status = kunmap(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift,
-			    kasan_untagged(addr));
+	int status =
+		kunmap(&cpu->kmap, &machine->memory, machine->config.kmap, machine->page_shift, kasan_untagged(addr));
 
 	if (status)
-		blame(cpu, (enum clearfw_errno)-status);
+		blame(cpu, (enum clearfw_errno) - status);
 }
 
 static struct page *pfn_to_page(unsigned long pfn)

@@ -35,7 +35,7 @@ typedef int (*init_callback)(void *context, enum init_point point, const void *w
 struct init_stack {
 	int nr;
 	const struct clearfw_strategy *strategy[INIT_STACK_MAX]; /* first asked first */
-	init_callback callback;					  /* NULL: the chain decides */
+	init_callback callback; /* NULL: the chain decides */
 	void *context;
 	struct init_stack *next; /* retired */
 };
@@ -43,13 +43,13 @@ struct init_stack {
 /* struct vm_struct: one allocation. Behind each lies an unmapped guard page. */
 struct vmalloc_area {
 	struct vmalloc_area *next; /* by address */
-	char *start;		   /* untagged */
-	size_t nbytes;		   /* as asked for */
+	char *start; /* untagged */
+	size_t nbytes; /* as asked for */
 	uint32_t nr_pages;
 	uint32_t nr_runs; /* physically contiguous pieces, and so mappings */
 	uint32_t huge_pages; /* pages under PMD leaves, at the area's beginning */
-	void *tagged;	  /* what the caller was given */
-	uint32_t *pfns;	  /* area->pages[] */
+	void *tagged; /* what the caller was given */
+	uint32_t *pfns; /* area->pages[] */
 };
 
 struct vmalloc {
@@ -66,18 +66,30 @@ struct vmalloc {
 #define NR_PRIMITIVE_SIZES 20
 
 /* What happens at an init point, in the order it happens: tests compare it with the kernel's. */
-#define CLEARFW_EVENTS(X)                                                     \
-	X(SET_PAGE_PRIVATE) X(ARCH_ALLOC_PAGE) X(KERNEL_UNPOISON_PAGES)       \
-	X(TAG_CLEAR_HIGHPAGES) X(KASAN_UNPOISON_PAGES) X(PAGE_KASAN_TAG_RESET) \
-	X(INIT) X(INTEGRATED_INIT) X(PREP_COMPOUND_PAGE)                      \
-	X(TRACE_MM_PAGE_FREE) X(HWPOISON) X(BAD_PAGE) X(KERNEL_POISON_PAGES)  \
-	X(KASAN_POISON_PAGES) X(ARCH_FREE_PAGE)
+/* clang-format off */
+#define CLEARFW_EVENTS(X) \
+	X(SET_PAGE_PRIVATE) \
+	X(ARCH_ALLOC_PAGE) \
+	X(KERNEL_UNPOISON_PAGES) \
+	X(TAG_CLEAR_HIGHPAGES) \
+	X(KASAN_UNPOISON_PAGES) \
+	X(PAGE_KASAN_TAG_RESET) \
+	X(INIT) \
+	X(INTEGRATED_INIT) \
+	X(PREP_COMPOUND_PAGE) \
+	X(TRACE_MM_PAGE_FREE) \
+	X(HWPOISON) \
+	X(BAD_PAGE) \
+	X(KERNEL_POISON_PAGES) \
+	X(KASAN_POISON_PAGES) \
+	X(ARCH_FREE_PAGE)
+/* clang-format on */
 
 enum clearfw_event {
 #define CLEARFW_EVENT_ENUM(name) EVENT_##name,
 	CLEARFW_EVENTS(CLEARFW_EVENT_ENUM)
 #undef CLEARFW_EVENT_ENUM
-	NR_EVENTS,
+		NR_EVENTS,
 };
 
 #define EVENT_LOG_SIZE 4096
@@ -94,17 +106,17 @@ struct cpu {
 	 */
 	atomic_bool busy;
 	atomic_bool claimed;
-	bool in_init;	    /* inside an init point */
+	bool in_init; /* inside an init point */
 	bool vmalloc_inits; /* vmalloc clears these pages itself: page_alloc must not */
-	int violation;	    /* enum clearfw_errno: what a strategy did wrong in this init point, or 0 */
-	bool incoherent;    /* non-temporal stores are under way: a fence is to come before the init point returns */
+	int violation; /* enum clearfw_errno: what a strategy did wrong in this init point, or 0 */
+	bool incoherent; /* non-temporal stores are under way: a fence is to come before the init point returns */
 	int kasan_depth;
-	int context;	    /* enum clearfw_context: the caller's, and what a strategy has disabled beside */
+	int context; /* enum clearfw_context: the caller's, and what a strategy has disabled beside */
 	struct pcp pcp[MAX_NR_ZONES];
 	struct kmap_ctrl kmap;
 	struct clearfw_stats stats;
 	struct kasan_report kasan_report; /* the latest */
-	struct clearfw_error error;	  /* of the latest failed call */
+	struct clearfw_error error; /* of the latest failed call */
 };
 
 struct machine {
@@ -112,7 +124,7 @@ struct machine {
 	struct clearfw_config config;
 	uint32_t page_shift;
 	uint32_t first_pfn; /* above 0: there is a hole below */
-	uint32_t max_pfn;   /* one past the last */
+	uint32_t max_pfn; /* one past the last */
 	uint32_t nr_pages;
 	struct memory memory;
 	struct page *mem_map;
@@ -129,7 +141,7 @@ struct machine {
 	pthread_mutex_t lock; /* of cpus, retired_stats and the stacks */
 	struct cpu *cpus;
 	struct clearfw_stats retired_stats; /* of threads that are gone */
-	struct machine *next;		    /* all machines */
+	struct machine *next; /* all machines */
 	atomic_uint nr_events;
 	uint8_t events[EVENT_LOG_SIZE];
 };

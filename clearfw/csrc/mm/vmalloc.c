@@ -23,8 +23,8 @@ static bool share_window(struct machine *machine, char *start, size_t nbytes)
 {
 	size_t before = -(uintptr_t)start & (WINDOW_CHUNK - 1);
 
-	return !machine->memory.window || window_alias(machine->memory.window, start + before,
-						       (nbytes - before) & ~(WINDOW_CHUNK - 1));
+	return !machine->memory.window ||
+	       window_alias(machine->memory.window, start + before, (nbytes - before) & ~(WINDOW_CHUNK - 1));
 }
 
 /* Room for twice the memory, so that guard pages and fragmentation do not end it early. */
@@ -95,8 +95,7 @@ static struct vmalloc_area *find_area(const struct machine *machine, const void 
 }
 
 /* One block of 2^order pages as order-0 pages of the area. False: there is none. */
-static bool add_block(struct machine *machine, struct vmalloc_area *area, unsigned int order, gfp_t gfp,
-		      int *status)
+static bool add_block(struct machine *machine, struct vmalloc_area *area, unsigned int order, gfp_t gfp, int *status)
 {
 	struct page *page;
 

@@ -37,7 +37,7 @@ struct window {
 	struct view view[2]; /* the direct map, and the vmalloc area */
 	size_t nr_chunks;
 	struct window_units units; /* what is kept of the chunks that are not here */
-	uint8_t *seen;		   /* chunks that were here since the last fill */
+	uint8_t *seen; /* chunks that were here since the last fill */
 	char *homes; /* where slots begin, and wait */
 	char *reservation;
 	int nr_slots, newest;
@@ -363,8 +363,7 @@ void window_fill(struct window *window, size_t offset, size_t nbytes, uint8_t by
 		find_again(window);
 }
 
-bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8_t byte, size_t *where,
-		      uint8_t *found)
+bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8_t byte, size_t *where, uint8_t *found)
 {
 	settle(window);
 	for (size_t unit = offset / WINDOW_UNIT; unit < (offset + nbytes) / WINDOW_UNIT; unit++)

@@ -37,8 +37,7 @@ void window_unmap(struct window *window, const char *addr, size_t nbytes);
 void window_fill(struct window *window, size_t offset, size_t nbytes, uint8_t byte);
 
 /* True when all of it is BYTE; else *where is the offset of the first byte that is not, and *found that byte. */
-bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8_t byte, size_t *where,
-		      uint8_t *found);
+bool window_is_filled(struct window *window, size_t offset, size_t nbytes, uint8_t byte, size_t *where, uint8_t *found);
 
 /*
  * Whether it lost sight: the thread came back to chunks it had left far more often than it has chunks, and was

@@ -15,7 +15,7 @@
 struct window_units {
 	size_t nr;
 	uint64_t *garbage_lines; /* of each unit */
-	uint64_t *odd;		 /* of each unit: 0, or ODD with what it says */
+	uint64_t *odd; /* of each unit: 0, or ODD with what it says */
 	unsigned int nr_kept;
 	int spill; /* a memfd: odd units that are kept, each at its own offset */
 };
@@ -34,8 +34,7 @@ bool window_units_give_back(struct window_units *units, size_t unit, char *bytes
 void window_units_fill(struct window_units *units, size_t first, size_t nr, uint8_t byte);
 
 /* True when all of the unit is BYTE; else where the first byte is that is not, from the first unit on, and which. */
-bool window_unit_is_filled(const struct window_units *units, size_t unit, uint8_t byte, size_t *where,
-			   uint8_t *found);
+bool window_unit_is_filled(const struct window_units *units, size_t unit, uint8_t byte, size_t *where, uint8_t *found);
 
 /* Private memory that is zero and takes no room before it is written; NULL: the host has none. */
 void *window_map_zeroes(size_t nbytes);

@@ -3,7 +3,7 @@
 
 #include "primitives/primitive_arch.h"
 
-#define DCZID_EL0_BS 0xfu	/* log2 of the block size in 4-byte words */
+#define DCZID_EL0_BS 0xfu /* log2 of the block size in 4-byte words */
 #define DCZID_EL0_DZP (1u << 4) /* DC ZVA is prohibited */
 
 static uint64_t dczid_el0(void)

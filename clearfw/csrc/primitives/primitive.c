@@ -93,9 +93,8 @@ static bool line_differs(const uint8_t *line, uint64_t word)
 {
 	typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) vector;
 	const vector *found = (const vector *)line;
-	const vector wanted = {word, word};
-	vector difference = (found[0] ^ wanted) | (found[1] ^ wanted) |
-			    (found[2] ^ wanted) | (found[3] ^ wanted);
+	const vector wanted = { word, word };
+	vector difference = (found[0] ^ wanted) | (found[1] ^ wanted) | (found[2] ^ wanted) | (found[3] ^ wanted);
 
 	return difference[0] | difference[1];
 }

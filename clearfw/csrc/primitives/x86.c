@@ -13,11 +13,9 @@
 #define LINE_SIZE 64
 #define UNROLLED_SIZE 256 /* divides every page size, and keeps the loop's own cost out of sight */
 
-#define EIGHT_STORES(store)                         \
-	store " %1, (%0)\n\t" store " %1, 8(%0)\n\t"    \
-	store " %1, 16(%0)\n\t" store " %1, 24(%0)\n\t" \
-	store " %1, 32(%0)\n\t" store " %1, 40(%0)\n\t" \
-	store " %1, 48(%0)\n\t" store " %1, 56(%0)"
+#define EIGHT_STORES(store)                                                                                \
+	store " %1, (%0)\n\t" store " %1, 8(%0)\n\t" store " %1, 16(%0)\n\t" store " %1, 24(%0)\n\t" store \
+	      " %1, 32(%0)\n\t" store " %1, 40(%0)\n\t" store " %1, 48(%0)\n\t" store " %1, 56(%0)"
 
 static void movq_zero(void *addr, size_t nbytes)
 {
@@ -122,16 +120,15 @@ static const struct clearfw_primitive x86[] = {
 	PRIMITIVE(.name = "movq", .instruction = "MOVQ, 64 bytes unrolled", .zero = movq_zero),
 	PRIMITIVE(.name = "stosq", .instruction = "REP STOSQ", .zero = stosq_zero),
 	PRIMITIVE(.name = "stosb", .instruction = "REP STOSB", .zero = stosb_zero),
-	PRIMITIVE(.name = "movnti", .instruction = "MOVNTI, 64 bytes unrolled", .zero = movnti_zero,
-		  .fence = sfence),
-	PRIMITIVE(.name = "nt256", .instruction = "VMOVNTDQ of 32 bytes (AVX2)", .zero = nt256_zero,
-		  .fence = sfence, .supported = nt256_supported),
-	PRIMITIVE(.name = "nt512", .instruction = "VMOVNTDQ of 64 bytes (AVX-512)", .zero = nt512_zero,
-		  .fence = sfence, .supported = nt512_supported),
-	PRIMITIVE(.name = "movdir64b", .instruction = "MOVDIR64B", .zero = movdir64b_zero,
-		  .fence = sfence, .supported = movdir64b_supported),
-	PRIMITIVE(.name = "clzero", .instruction = "CLZERO", .zero = clzero_zero,
-		  .fence = sfence, .supported = clzero_supported),
+	PRIMITIVE(.name = "movnti", .instruction = "MOVNTI, 64 bytes unrolled", .zero = movnti_zero, .fence = sfence),
+	PRIMITIVE(.name = "nt256", .instruction = "VMOVNTDQ of 32 bytes (AVX2)", .zero = nt256_zero, .fence = sfence,
+		  .supported = nt256_supported),
+	PRIMITIVE(.name = "nt512", .instruction = "VMOVNTDQ of 64 bytes (AVX-512)", .zero = nt512_zero, .fence = sfence,
+		  .supported = nt512_supported),
+	PRIMITIVE(.name = "movdir64b", .instruction = "MOVDIR64B", .zero = movdir64b_zero, .fence = sfence,
+		  .supported = movdir64b_supported),
+	PRIMITIVE(.name = "clzero", .instruction = "CLZERO", .zero = clzero_zero, .fence = sfence,
+		  .supported = clzero_supported),
 };
 
 const struct clearfw_primitive *primitive_arch_at(int index)

@@ -196,9 +196,9 @@ FAST void look_ahead(const struct replay *replay, const struct replay_op *op)
 }
 
 /* A loop for each way, so that the plain one has nothing else in it. */
-#define RUN(step)                                                          \
-	for (; op < end && !status; op++)                                  \
-		status = step(replay, op)
+#define RUN(step)                         \
+	for (; op < end && !status; op++) \
+	status = step(replay, op)
 
 static int run_plain(struct replay *replay, const struct replay_op *op, const struct replay_op *end)
 {

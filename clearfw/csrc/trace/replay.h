@@ -9,19 +9,19 @@
 #include "trace/replay_script.h"
 
 struct replay_pass {
-	bool clear;	/* false: no __GFP_ZERO, for a machine that clears nothing of itself */
-	bool faults;	/* clear at their allocation the blocks that the kernel clears at their fault: REPLAY_FAULT */
-	bool unseen;	/* free blocks whose allocation is not in the trace: they are cleared under init_on_free */
-	bool verify;	/* garbage into each block before it is freed; zeroes expected where init is due */
+	bool clear; /* false: no __GFP_ZERO, for a machine that clears nothing of itself */
+	bool faults; /* clear at their allocation the blocks that the kernel clears at their fault: REPLAY_FAULT */
+	bool unseen; /* free blocks whose allocation is not in the trace: they are cleared under init_on_free */
+	bool verify; /* garbage into each block before it is freed; zeroes expected where init is due */
 	enum consumer_touch touch;
 	struct latency *latency; /* NR_PAGE_ORDERS of them: a clock reading around everything that may clear */
 };
 
 struct replay_result {
 	uint64_t ns;
-	uint64_t nomem;	  /* allocations that found no block */
+	uint64_t nomem; /* allocations that found no block */
 	uint64_t checked; /* verify: blocks expected to be zero */
-	uint64_t dirty;	  /* of these, blocks that were not */
+	uint64_t dirty; /* of these, blocks that were not */
 	uint64_t dirty_op; /* the operation that allocated the first of them */
 	uint64_t dirty_offset;
 };

@@ -140,8 +140,7 @@ static bool add_alloc(struct writer *writer, uint64_t pfn, unsigned int order, g
 	if (census->live_pages > writer->most_pages)
 		writer->most_pages = census->live_pages;
 	slot = new_slot(writer);
-	return live_block_hold(&writer->blocks, pfn, order, slot) &&
-	       emit(writer, REPLAY_ALLOC, order, slot, code);
+	return live_block_hold(&writer->blocks, pfn, order, slot) && emit(writer, REPLAY_ALLOC, order, slot, code);
 }
 
 /* Split like the buddy, until ORDER at PFN is a block of its own; NULL without memory. */

@@ -16,15 +16,15 @@ enum replay_kind {
 	REPLAY_ALLOC,
 	REPLAY_FREE,
 	REPLAY_FREE_UNSEEN, /* of a block whose allocation is not in the trace */
-	REPLAY_SPLIT,	    /* the block of SLOT into halves; the lower one stays there */
-	REPLAY_UPPER,	    /* follows a split: the slot of its upper half */
+	REPLAY_SPLIT, /* the block of SLOT into halves; the lower one stays there */
+	REPLAY_UPPER, /* follows a split: the slot of its upper half */
 };
 
 struct replay_op {
 	uint32_t slot;
-	uint8_t kind;  /* enum replay_kind */
+	uint8_t kind; /* enum replay_kind */
 	uint8_t order; /* of the block before the operation */
-	uint8_t gfp;   /* the flags that matter to the allocator, and REPLAY_FAULT: replay_gfp() */
+	uint8_t gfp; /* the flags that matter to the allocator, and REPLAY_FAULT: replay_gfp() */
 	uint8_t unused;
 };
 
@@ -36,21 +36,21 @@ struct replay_op {
 #define REPLAY_GFPS 0x80
 
 /* What the events were, one by one. */
-#define REPLAY_CENSUS(X)                                                                  \
-	X(events)      /* of any kind */                                                 \
-	X(allocs)      /* that gave a block */                                           \
-	X(frees)       /* mm_page_free, of any kind */                                   \
-	X(batched)     /* mm_page_free_batched: duplicates of mm_page_free */            \
-	X(failed)      /* allocations that gave none */                                  \
-	X(unmatched)   /* frees without an allocation in the trace */                    \
-	X(untraced)    /* of these, freed before in the trace: allocated again unseen */ \
-	X(mismatched)  /* frees with another order than the allocation */                \
-	X(reallocated) /* allocations of pages that were still live */                   \
-	X(oversized)   /* events of an order above MAX_PAGE_ORDER, left out */            \
-	X(misaligned)  /* events no buddy allocator gives, left out */                   \
-	X(backwards)   /* events earlier than the one before */                          \
-	X(peak_pages)  /* live at the same time, at most */                              \
-	X(live_pages)  /* at the end */
+#define REPLAY_CENSUS(X)                                                              \
+	X(events) /* of any kind */                                                   \
+	X(allocs) /* that gave a block */                                             \
+	X(frees) /* mm_page_free, of any kind */                                      \
+	X(batched) /* mm_page_free_batched: duplicates of mm_page_free */             \
+	X(failed) /* allocations that gave none */                                    \
+	X(unmatched) /* frees without an allocation in the trace */                   \
+	X(untraced) /* of these, freed before in the trace: allocated again unseen */ \
+	X(mismatched) /* frees with another order than the allocation */              \
+	X(reallocated) /* allocations of pages that were still live */                \
+	X(oversized) /* events of an order above MAX_PAGE_ORDER, left out */          \
+	X(misaligned) /* events no buddy allocator gives, left out */                 \
+	X(backwards) /* events earlier than the one before */                         \
+	X(peak_pages) /* live at the same time, at most */                            \
+	X(live_pages) /* at the end */
 
 struct replay_census {
 #define REPLAY_CENSUS_FIELD(name) uint64_t name;

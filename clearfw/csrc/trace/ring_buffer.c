@@ -101,7 +101,7 @@ static bool record_init(struct rb_decoder *decoder, int kind)
 {
 	const struct rb_layout *layout = &decoder->layout;
 	const struct rb_record *record = &layout->record[kind];
-	const struct rb_field field[] = { layout->type, record->pid,  record->pfn,
+	const struct rb_field field[] = { layout->type,	 record->pid, record->pfn,
 					  record->order, record->gfp, record->migratetype };
 
 	for (size_t i = 0; i < sizeof(field) / sizeof(*field); i++) {
@@ -292,8 +292,12 @@ static enum verdict decode_events(struct rb_decoder *decoder, const unsigned cha
 {
 	const unsigned char *data = page + decoder->layout.data;
 	enum verdict verdict = GOOD;
-	struct pass pass = { .decoder = decoder, .layout = decoder->layout, .out = *events, .at = data,
-			     .end = data + nbytes, .ts = load(page, decoder->layout.timestamp) };
+	struct pass pass = { .decoder = decoder,
+			     .layout = decoder->layout,
+			     .out = *events,
+			     .at = data,
+			     .end = data + nbytes,
+			     .ts = load(page, decoder->layout.timestamp) };
 
 	memcpy(pass.record_bytes, decoder->record_bytes, sizeof(pass.record_bytes));
 	while (verdict == GOOD && pass.at < pass.end)
@@ -302,8 +306,7 @@ static enum verdict decode_events(struct rb_decoder *decoder, const unsigned cha
 	return verdict;
 }
 
-bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu,
-	       struct trace_events *events)
+bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu, struct trace_events *events)
 {
 	const struct rb_layout *layout = &decoder->layout;
 	uint32_t commit = (uint32_t)load(page, layout->commit), room = layout->nbytes - layout->data;
@@ -324,8 +327,7 @@ bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t c
 	return verdict != NO_MEMORY;
 }
 
-enum rb_end rb_drain(struct rb_decoder *decoder, int fd, unsigned char *page, uint16_t cpu,
-		     struct trace_events *events)
+enum rb_end rb_drain(struct rb_decoder *decoder, int fd, unsigned char *page, uint16_t cpu, struct trace_events *events)
 {
 	while (events->room - events->nr >= rb_most_events(decoder)) {
 		ssize_t got = read(fd, page, decoder->layout.nbytes);

@@ -29,7 +29,7 @@ struct rb_record {
 
 struct rb_layout {
 	uint32_t nbytes; /* of a sub-buffer, with its header */
-	uint32_t data;   /* where its events start */
+	uint32_t data; /* where its events start */
 	struct rb_field timestamp, commit;
 	struct rb_field type; /* of every record: its tracepoint's ID */
 	struct rb_record record[NR_TRACE_KINDS];
@@ -37,9 +37,9 @@ struct rb_layout {
 
 struct rb_counts {
 	uint64_t pages;
-	uint64_t other;        /* events of other tracepoints */
-	uint64_t malformed;    /* sub-buffers that are not as they should be: what follows in them is not read */
-	uint64_t missed;       /* events that were overwritten, as far as the sub-buffers say how many */
+	uint64_t other; /* events of other tracepoints */
+	uint64_t malformed; /* sub-buffers that are not as they should be: what follows in them is not read */
+	uint64_t missed; /* events that were overwritten, as far as the sub-buffers say how many */
 	uint64_t missed_pages; /* sub-buffers before which some were */
 };
 
@@ -67,8 +67,7 @@ void rb_deinit(struct rb_decoder *decoder);
 /* The most events that one sub-buffer can hold. */
 uint32_t rb_most_events(const struct rb_decoder *decoder);
 /* Appends a sub-buffer's events; there must be room for rb_most_events(). False: gfp_flags past counting. */
-bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu,
-	       struct trace_events *events);
+bool rb_decode(struct rb_decoder *decoder, const unsigned char *page, uint16_t cpu, struct trace_events *events);
 /* The same of all sub-buffers that FD has to give now, each read to PAGE; RB_FAILED: errno says why. */
 enum rb_end rb_drain(struct rb_decoder *decoder, int fd, unsigned char *page, uint16_t cpu,
 		     struct trace_events *events);

@@ -47,8 +47,8 @@ static void note_form(struct trace_text *text, const struct trace_head *head, co
 		text->form = text->is_report || is_aligned ? TRACE_TEXT_TRACE_CMD : TRACE_TEXT_FTRACE;
 }
 
-static bool read_page_event(struct trace_text *text, struct line *line, const struct trace_head *head,
-			    const char *at, enum trace_kind kind, struct trace_events *events)
+static bool read_page_event(struct trace_text *text, struct line *line, const struct trace_head *head, const char *at,
+			    enum trace_kind kind, struct trace_events *events)
 {
 	struct trace_fields fields;
 	int gfp;
@@ -79,8 +79,7 @@ static bool read_perf_loss(struct trace_text *text, const struct line *line, con
 	return true;
 }
 
-static bool read_event(struct trace_text *text, struct line *line, struct trace_head *head,
-		       struct trace_events *events)
+static bool read_event(struct trace_text *text, struct line *line, struct trace_head *head, struct trace_events *events)
 {
 	const char *perf = after(head->event, line->end, "kmem:");
 	const char *name = after(perf ?: head->event, line->end, "mm_page_");
@@ -230,12 +229,10 @@ static bool read_whole(struct trace_text *text, struct line *line, struct trace_
 		text->comments++;
 		return true;
 	}
-	return read_loss(text, line) ||
-	       wrong(line, skip_spaces(line->start, line->end), "TASK-PID [CPU] TIME: EVENT");
+	return read_loss(text, line) || wrong(line, skip_spaces(line->start, line->end), "TASK-PID [CPU] TIME: EVENT");
 }
 
-static void read_line(struct trace_text *text, const char *start, const char *end,
-		      struct trace_events *events)
+static void read_line(struct trace_text *text, const char *start, const char *end, struct trace_events *events)
 {
 	struct line line = { start, end > start && end[-1] == '\r' ? end - 1 : end, NULL, NULL };
 
@@ -265,8 +262,7 @@ static void read_carry(struct trace_text *text, struct trace_events *events)
 }
 
 /* Most lines are complete in one buffer. */
-static void read_up_to(struct trace_text *text, const char *start, const char *newline,
-		       struct trace_events *events)
+static void read_up_to(struct trace_text *text, const char *start, const char *newline, struct trace_events *events)
 {
 	if (!text->ncarry && newline - start <= TRACE_TEXT_LINE) {
 		read_line(text, start, newline, events);

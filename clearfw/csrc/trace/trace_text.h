@@ -31,11 +31,11 @@ struct trace_text {
 	uint64_t lines;
 	/* Of these; all others are events. */
 	uint64_t comments, others, losses, bads;
-	uint64_t lost;	    /* events, as the losses say */
+	uint64_t lost; /* events, as the losses say */
 	uint64_t backwards; /* events with an earlier time than the one before */
 	uint64_t last_ts;
 	enum trace_text_form form; /* of the first event */
-	bool is_report;		   /* trace-cmd's own first line was seen */
+	bool is_report; /* trace-cmd's own first line was seen */
 	struct trace_text_bad bad[TRACE_TEXT_BAD];
 	struct intern gfp;
 	/* The beginning of a line that is not complete yet. */
@@ -45,8 +45,7 @@ struct trace_text {
 };
 
 /* A zeroed struct is ready. Takes bytes in until there is no room, and returns their number. */
-size_t trace_text_feed(struct trace_text *text, const char *bytes, size_t nbytes,
-		       struct trace_events *events);
+size_t trace_text_feed(struct trace_text *text, const char *bytes, size_t nbytes, struct trace_events *events);
 /* The last line, where no newline ends it: wants room for one event. */
 void trace_text_end(struct trace_text *text, struct trace_events *events);
 void trace_text_deinit(struct trace_text *text);

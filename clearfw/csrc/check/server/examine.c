@@ -118,7 +118,8 @@ void do_examiner_look(struct session *session)
 	const struct finding *found = &examiner.found;
 
 	done(session);
-	fprintf(session->out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %d %d %" PRIu64 " %" PRIu64 " %d",
+	fprintf(session->out,
+		" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %d %d %" PRIu64 " %" PRIu64 " %d",
 		examiner.calls, examiner.claims, examiner.events, examiner.new_blocks, examiner.new_sites,
 		examiner.exhausted, (int)found->kind, found->code, found->pfn, found->offset, found->byte);
 	for (int i = 0; i < FINDING_FRAMES; i++)

@@ -217,9 +217,9 @@ static void do_struct_pages(struct session *session)
 	for (uint32_t pfn = machine->first_pfn; pfn < machine->max_pfn; pfn++) {
 		const struct page *page = &machine->mem_map[pfn];
 
-		fprintf(session->out, " %x,%x,%zx,%x,%x,%x,%x,%x,%x", page->flags, page->pfn,
-			(size_t)page->virtual, page->lru.next, page->lru.prev, page->order, page->kasan_tag,
-			page->zone, (unsigned int)page->mapcount);
+		fprintf(session->out, " %x,%x,%zx,%x,%x,%x,%x,%x,%x", page->flags, page->pfn, (size_t)page->virtual,
+			page->lru.next, page->lru.prev, page->order, page->kasan_tag, page->zone,
+			(unsigned int)page->mapcount);
 	}
 }
 

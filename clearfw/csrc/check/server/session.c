@@ -33,6 +33,6 @@ void done(struct session *session)
 
 void say_error(struct session *session, const struct clearfw_error *error)
 {
-	fprintf(session->out, "error %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s", error->code,
-		error->sys_errno, error->pfn, error->wanted, error->found, error->zone, error->detail);
+	fprintf(session->out, "error %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s", error->code, error->sys_errno,
+		error->pfn, error->wanted, error->found, error->zone, error->detail);
 }
