@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from clearfw.errors import to_install
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
