@@ -1,25 +1,28 @@
 # make help        this list
-# make bench       the headline, in under two minutes with all that it installs
-# make test        all that must hold: lint, format, types, tests
-# make fuzz        what tests do at random, for longer: FUZZ_STEPS of the core, 1000 examples of each property
-# make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, where they are installed
+# make bench       install clearfw and print the headline, in under two minutes
+# make test        lint, format, types, tests
+# make fuzz        the random tests, for longer: FUZZ_STEPS of the core, 1000 examples of each property
+# make check-arch  every check on every shipped strategy on arm, arm64 and s390x, under qemu, if installed
+# make mutate      make wrong strategies of right ones, and print the share that check finds: MUTANTS of SEED
 # make check-kernel  real kernels built, booted and asked; make kernel-sources fetches KERNEL_VERSIONS of them
-# make asv         every benchmark of the last commit once, as a test of them
-# make compare     the last commit against BASE, with samples enough to tell; BENCH=... for a part of the suite
-# make counts      count calls, fences, kmaps and walks, and record them; more of any must be in CHANGELOG.md
+# make asv         run every benchmark of the last commit once, as a test
+# make compare     compare the last commit with BASE; BENCH=... for a part of the suite
+# make counts      count calls, fences, kmaps and walks, and record them; CHANGELOG.md must declare growth
 # make history     add the commits since the last measured one to the history of MACHINE, at most STEPS of RANGE
 # make wheel       wheels in dist/: for many Linux distributions where docker or podman runs, else for this one
 # make site        the documentation and the history, in build/site
 #
-# All work in .venv, made on first use. PYTHON=... names the interpreter it is made from.
+# All targets work in .venv, which is made on first use. PYTHON=... names its interpreter.
 
 PYTHON ?= python3
-# Tests wait now and then, for a child or the disk.
+# More workers than processors, because tests wait for children and the disk.
 WORKERS ?= $(shell expr $$(nproc) + $$(nproc) / 2)
 FUZZ_STEPS ?= 2000000
+MUTANTS ?= 1200
+SEED ?= 1
 FUZZ_SEED ?= $(shell date +%s)
 BASE ?= HEAD^
-# What repeats well enough for a history.
+# Benchmarks that repeat well enough for a history.
 BENCH ?= ^(counts|dispatch|imports)\.|^sizes\.CodeBytes|^clear\.(ToBaseline|ToRoofline|Bulk)|^vmalloc\.ToBaseline|^alloc\.Pair
 MACHINE ?= reference
 RANGE ?= NEW
@@ -31,13 +34,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-# What an install takes in, and so what makes it again when it changes; editable, Python files are seen as they are.
+# Changes of these files need a new install. The install is editable, so changes of Python files do not.
 NATIVE := pyproject.toml clearfw/_core.pyx $(wildcard plugins/clearfw_plugins/*.c) \
 	$(shell find clearfw/binding clearfw/csrc clearfw/include -type f)
 SOURCES := $(NATIVE) $(shell find clearfw plugins -name '*.py')
 
 .DELETE_ON_ERROR:
-.PHONY: help bench test fuzz check-arch check-kernel kernel-sources asv compare counts history wheel site clean
+.PHONY: help bench test fuzz check-arch mutate check-kernel kernel-sources asv compare counts history wheel site clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +65,10 @@ fuzz: $(VENV)/dev
 check-arch: $(VENV)/dev
 	CLEARFW_CHECK_ARCH=all $(BIN)/pytest -n $(WORKERS) -rs tests/checks/test_emulated.py
 
+mutate: $(VENV)/dev
+	mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m checks.mutation --mutants $(MUTANTS) --seed $(SEED) --json build/mutation.json
+
 kernel-sources: | $(BIN)/python
 	$(BIN)/python tests/support/kernel_sources.py '$(KERNEL_SOURCES)' $(KERNEL_VERSIONS)
 
@@ -78,7 +85,7 @@ compare: $(VENV)/dev
 counts: $(VENV)/dev
 	$(BIN)/python -m benchmarks.gate --record
 
-# The last processor is the one that interrupts leave most alone.
+# The last processor gets the fewest interrupts.
 history: $(VENV)/dev
 	$(BIN)/python benchmarks/same_machine.py $(MACHINE)
 	$(BIN)/asv machine --yes --machine $(MACHINE) > /dev/null
@@ -109,7 +116,7 @@ $(VENV)/all: $(NATIVE) | $(BIN)/python
 	@touch $@
 
 $(VENV)/docs: $(SOURCES) | $(BIN)/python
-	@echo "installing clearfw and what makes its site into $(VENV)"
+	@echo "installing clearfw and the tools for its site into $(VENV)"
 	@$(PIP) install '.[docs]'
 	@touch $@
 

@@ -54,7 +54,7 @@ def _warm_chunks(strategy: str, primitive: str, order: int) -> _Chunks:
 
 def _chunks(strategy: str, primitive: str, order: int) -> _Chunks:
     if strategy == "s390_memset" and primitive != "stosb":
-        msg = "s390_memset brings its own instructions: once is enough"
+        msg = "s390_memset has its own instructions, so one measurement is enough"
         raise NotImplementedError(msg)
     if strategy != "highmem_fallback":
         cmdline, nbytes = (ONE_GIB, 1024 * MIB) if order == GIGANTIC else (LOWMEM, CHUNK_NBYTES)

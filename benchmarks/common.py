@@ -57,7 +57,7 @@ clock = Clock()
 
 @contextlib.contextmanager
 def skipping() -> Iterator[None]:
-    """Skip the benchmark whose setup this is where the commit or the host lacks what it needs."""
+    """Skip the benchmark of this setup if the commit or the host lacks something that it needs."""
     try:
         from clearfw import errors
     except ImportError as error:

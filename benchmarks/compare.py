@@ -1,4 +1,4 @@
-"""Two commits compared, with samples enough, and "slower" told from "nothing measured".
+"""Compare two commits with enough samples, and distinguish "slower" from "nothing measured".
 
     python benchmarks/compare.py BASE HEAD [BENCH]
 

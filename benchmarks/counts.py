@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from clearfw import Machine
 
-# Each stack on the workload it is for.
+# Each stack with its workload.
 CASES = (
     "orders: per_page",
     "orders: batched",

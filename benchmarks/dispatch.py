@@ -20,7 +20,7 @@ PLUGGY_CALLS = 10_000
 
 @functools.cache
 def _native(passing: int) -> Machine:
-    """Return a machine whose stack is PASSING strategies that pass on, and one that claims."""
+    """Return a machine with a stack of PASSING strategies that pass, and one that claims."""
     from clearfw import NativeStrategy
 
     with tempfile.TemporaryDirectory() as directory:

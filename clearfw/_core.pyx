@@ -101,7 +101,7 @@ cdef c_cpu *_cpu(c_machine *machine) except NULL:
 
 
 def fail_after(uint64_t n):
-    """Have the N-th call from now that asks the host for memory, a mapping, a file or a thread fail; 0: none."""
+    """Make the N-th request from now for memory, a mapping, a file or a thread fail; 0: none."""
     fault_inject_after(n)
 
 

@@ -1,4 +1,4 @@
-"""What a machine boots with, read and written as a kernel command line."""
+"""The configuration of a machine, in the form of a kernel command line."""
 # ruff: noqa: ANN401, RUF009  (fields come from functions, which like attrs.field() return Any)
 
 import re
@@ -30,7 +30,7 @@ def parse_size(text: str) -> int:
     """Return the bytes of "256M", "0x1000" or "4096", read as memparse() does; raises ConfigError."""
     match = _SIZE.fullmatch(text)
     if not match:
-        msg = f"{text!r} is no size: write a number, with or without K, M, G or T, as in 256M"
+        msg = f"{text!r} is not a size: write a number, with or without K, M, G or T, as in 256M"
         raise ConfigError(msg)
     number, unit = match.groups()
     return int(number, 0) * _UNITS[unit.upper()]
@@ -47,7 +47,7 @@ def format_size(nbytes: int) -> str:
 def _parse_number(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if not match or match[2]:
-        msg = f"{text!r} is no number: write it as in 7 or 0x7"
+        msg = f"{text!r} is not a number: write it as in 7 or 0x7"
         raise ConfigError(msg)
     return int(text, 0)
 
@@ -69,7 +69,7 @@ def _format_on_off(value: bool) -> str:  # noqa: FBT001  (likewise; the kernel t
 
 @attrs.frozen
 class _Parameter:
-    """How a field of Config is called, read and written on the command line."""
+    """Name, parser and writer of a field of Config on the command line."""
 
     key: str
     read: Callable[[str], object]
@@ -88,7 +88,7 @@ def _parameter_of(attribute: _Attribute) -> _Parameter:
 def _refuse(attribute: _Attribute, value: object, advice: str) -> NoReturn:
     parameter = _parameter_of(attribute)
     shown = parameter.write(value) if type(value) is type(attribute.default) else repr(value)
-    msg = f"{parameter.key}={shown} cannot be: {advice}"
+    msg = f"{parameter.key}={shown} is not valid: {advice}"
     raise ConfigError(msg)
 
 
@@ -173,7 +173,11 @@ def _check_window(config: "Config", attribute: _Attribute, value: object) -> Non
     if not value:
         return
     if config.memory % WINDOW_CHUNK:
-        _refuse(attribute, value, f"memory= is no multiple of the {format_size(WINDOW_CHUNK)} that are moved")
+        _refuse(
+            attribute,
+            value,
+            f"memory= is not a multiple of the {format_size(WINDOW_CHUNK)} of a window's chunk",
+        )
     asked = [what for what in ("highmem", "page_poison") if getattr(config, what)]
     asked += ["kasan"] if config.kasan != "off" else []
     if asked:

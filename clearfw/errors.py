@@ -1,4 +1,4 @@
-"""Every error clearfw raises on purpose: one class per failure, the facts as attributes."""
+"""The errors of clearfw: one class for each failure, with details as attributes."""
 
 import difflib
 import enum
@@ -14,7 +14,7 @@ import attrs
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the tail `" (did you mean 'x'?)"` for an unknown name, or "" where nothing known is like it."""
+    """Return the tail `" (did you mean 'x'?)"` for an unknown name, or "" if no known name is similar."""
     by_folded = {one.casefold(): one for one in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
@@ -35,7 +35,7 @@ def to_install(package: str) -> str:
 
 @attrs.define
 class ClearfwError(Exception):
-    """What clearfw raises: `message` says what was asked, what was found, what to do."""
+    """Base class of all errors; `message` says what was asked for, what was found, and what to do."""
 
     message: str
 
@@ -44,16 +44,16 @@ class ClearfwError(Exception):
 
 
 class ConfigError(ClearfwError, ValueError):
-    """No machine boots with such a configuration."""
+    """The configuration is not valid."""
 
 
 class GfpError(ClearfwError, ValueError):
-    """The text names no gfp flags."""
+    """The text contains something that is not a gfp flag."""
 
 
 @attrs.define
 class OutOfMemoryError(ClearfwError, MemoryError):
-    """The machine's zones have no block of the `wanted` pages; `found` were free."""
+    """No block of `wanted` pages is free; `found` pages are free in all."""
 
     wanted: int
     found: int
@@ -68,14 +68,14 @@ class OrderError(ClearfwError, ValueError):
 
 @attrs.define
 class DoubleFreeError(ClearfwError):
-    """The block at `pfn` is free already."""
+    """The block at `pfn` is already free."""
 
     pfn: int
 
 
 @attrs.define
 class ForeignFreeError(ClearfwError):
-    """`pfn` does not head an allocated block of `order`."""
+    """`pfn` is not the first page of an allocated block of `order`."""
 
     pfn: int
     order: int
@@ -83,13 +83,13 @@ class ForeignFreeError(ClearfwError):
 
 @attrs.define
 class FreedPagesError(ClearfwError, BufferError):
-    """The pages from `pfn` were freed: they have no buffer any more."""
+    """The pages from `pfn` were freed, so they are no longer a buffer."""
 
     pfn: int
 
 
 class PagesInUseError(ClearfwError, BufferError):
-    """Pages cannot be freed, nor a machine closed, under views that are still exported."""
+    """Pages cannot be freed, and a machine cannot be closed, while views of its memory exist."""
 
 
 @attrs.define
@@ -101,7 +101,7 @@ class NotMappedError(ClearfwError, BufferError):
 
 @attrs.define
 class UnclaimedError(ClearfwError):
-    """No strategy in `stack` claimed the `npages` pages from `pfn`, in `zone`; they went back."""
+    """No strategy in `stack` claimed the `npages` pages from `pfn` in `zone`; the pages went back."""
 
     pfn: int
     npages: int
@@ -111,29 +111,29 @@ class UnclaimedError(ClearfwError):
 
 @attrs.define
 class StrategyError(ClearfwError):
-    """`strategy` (or the stack of that name) misbehaved at an init point."""
+    """`strategy` (or the stack of that name) broke a rule of an init point."""
 
     strategy: str
 
 
 class KmapError(StrategyError):
-    """A strategy's kmap_local_page() and kunmap_local() do not pair."""
+    """A strategy's kmap_local_page() and kunmap_local() are not paired."""
 
 
 class KasanError(StrategyError):
-    """A strategy's kasan_disable_current() and kasan_enable_current() do not pair."""
+    """A strategy's kasan_disable_current() and kasan_enable_current() are not paired."""
 
 
 class CoherenceError(StrategyError):
-    """A strategy returned before its non-temporal stores were visible to all."""
+    """A strategy returned before other processors could see its non-temporal stores."""
 
 
 class PreemptionError(StrategyError):
-    """A strategy returned with preemption or interrupts other than it found them."""
+    """A strategy changed the state of preemption or interrupts."""
 
 
 class ZeroPagesError(StrategyError):
-    """A strategy had 0 pages cleared, which the generic clear_pages() takes for 2^32."""
+    """A strategy called clear_pages() for 0 pages, which the generic version treats as 2^32 pages."""
 
 
 class InitContextError(StrategyError):
@@ -149,14 +149,14 @@ class FaultError(ClearfwError):
 
 @attrs.define
 class MapCountError(ClearfwError):
-    """`wanted` mappings are needed, vm.max_map_count leaves room for `found`."""
+    """`wanted` mappings are needed, but vm.max_map_count only leaves room for `found`."""
 
     wanted: int
     found: int
 
 
 class VmallocError(ClearfwError, ValueError):
-    """Not the start of a vmalloc area, or no room for one."""
+    """The address is not the start of a vmalloc area, or there is no room for an area."""
 
 
 class WindowError(ClearfwError):
@@ -164,15 +164,15 @@ class WindowError(ClearfwError):
 
 
 class BackingError(ClearfwError):
-    """The backing asked for cannot be had, or cannot do this."""
+    """The host does not have the backing, or the backing cannot do this."""
 
 
 class MemoryLimitError(ClearfwError, MemoryError):
-    """More memory was asked for than the host has, or than RLIMIT_AS allows."""
+    """The machine needs more memory than the host has, or than RLIMIT_AS allows."""
 
 
 class MachineClosedError(ClearfwError, ValueError):
-    """The machine was closed: its memory is gone."""
+    """The machine is closed and its memory is gone."""
 
 
 class ForkedError(ClearfwError):
@@ -181,7 +181,7 @@ class ForkedError(ClearfwError):
 
 @attrs.define
 class UnknownNameError(ClearfwError, LookupError):
-    """`name` is none of the `known` names."""
+    """`name` is not among the `known` names."""
 
     noun: ClassVar[str] = "name"
 
@@ -221,7 +221,7 @@ class UnknownArchitectureError(UnknownNameError):
 
 @attrs.define
 class PluginError(ClearfwError):
-    """`plugin` cannot be used, because of `cause`; the others can."""
+    """`plugin` cannot be used because of `cause`. Other plugins are not affected."""
 
     plugin: str
     cause: BaseException
@@ -230,11 +230,11 @@ class PluginError(ClearfwError):
     @message.default
     def _compose(self) -> str:
         reason = f"{type(self.cause).__name__}: {self.cause}{place(self.cause)}"
-        return f"plugin {self.plugin!r} failed with {reason}; mend it, or pass -p no:{self.plugin}"
+        return f"plugin {self.plugin!r} failed with {reason}; fix it, or pass -p no:{self.plugin}"
 
 
 class PackageError(ClearfwError, ValueError):
-    """No plugin package can be written under that name, or there."""
+    """A plugin package cannot be written with that name, or in that place."""
 
 
 class NoCompilerError(ClearfwError):
@@ -243,22 +243,22 @@ class NoCompilerError(ClearfwError):
 
 @attrs.define
 class MissingToolError(ClearfwError):
-    """A program for another architecture is not installed; Debian's `package` brings it."""
+    """A program for another architecture is not installed; Debian's `package` contains it."""
 
     package: str
 
 
 class SymbolsError(ClearfwError):
-    """The file has no symbols to measure, or is none that has."""
+    """The file is not an object file with symbols."""
 
 
 class RunnerError(ClearfwError):
-    """The machine on another architecture ended; the message says of what."""
+    """The machine on another architecture ended; the message gives the reason."""
 
 
 @attrs.define
 class CompileError(ClearfwError):
-    """`source` does not compile; `stderr` is the compiler's text, `missing` names that nobody declares."""
+    """`source` does not compile; `stderr` is the compiler's text, `missing` are undeclared names."""
 
     source: str
     stderr: str
@@ -271,7 +271,7 @@ class CompileError(ClearfwError):
         if not self.missing:
             return told
         names = ", ".join(self.missing)
-        advice = "define them above the function, or leave out what needs them"
+        advice = "define them above the function, or leave out the code that needs them"
         return f"{told.rstrip()}\nnot in strategy.h: {names}: {advice}"
 
 
@@ -280,19 +280,19 @@ class AbiError(ClearfwError):
 
 
 class MissingExtraError(ClearfwError):
-    """A package is not installed that this needs, and that clearfw itself does not."""
+    """An optional package that this feature needs is not installed."""
 
 
 class TraceError(ClearfwError, ValueError):
-    """The file is no trace, or one that cannot be trusted."""
+    """The file is not a trace, or is damaged."""
 
 
 class ResultError(ClearfwError, ValueError):
-    """The file is no result, or cannot be compared with the other one."""
+    """The file is not a result, or cannot be compared with the other one."""
 
 
 class TracingError(ClearfwError):
-    """The kernel does not let this user record its events, or has none of them."""
+    """The kernel does not let this user record its events, or lacks the events."""
 
 
 class InputError(ClearfwError):
@@ -343,7 +343,7 @@ class CheckError(ClearfwError):
 
 
 class UnsupportedError(ClearfwError):
-    """The host, its CPU or its kernel, cannot do it."""
+    """The host, its processor or its kernel cannot do it."""
 
 
 class CoreErrno(enum.IntEnum):
@@ -376,23 +376,23 @@ class CoreErrno(enum.IntEnum):
 
 _ZONES = ("NORMAL", "HIGHMEM")  # enum clearfw_zone_type
 
-# {note} is the core's detail in brackets, or nothing; {why} the text of sys_errno after ": ", or nothing.
+# {note} is the core's detail in brackets, or empty; {why} is the text of sys_errno after ": ", or empty.
 _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     CoreErrno.ENOMEM: (
         OutOfMemoryError,
-        "asked for {wanted} pages{note}, found none such in {found} free pages: free some, or boot with more",
+        "no free block of {wanted} pages{note}, {found} pages are free: free some, or boot with more",
     ),
     CoreErrno.EORDER: (
         OrderError,
-        "order {order} is above MAX_PAGE_ORDER: ask for a smaller order, or for contiguous pages",
+        "order {order} is above MAX_PAGE_ORDER: use a smaller order, or alloc_contig()",
     ),
     CoreErrno.EDOUBLE_FREE: (
         DoubleFreeError,
-        "freeing order {order} at pfn {pfn:#x}, found it free already: free a block once",
+        "cannot free order {order} at pfn {pfn:#x}, it is already free: free a block once",
     ),
     CoreErrno.EFOREIGN: (
         ForeignFreeError,
-        "freeing order {order} at pfn {pfn:#x}, found no such block: free it whole, as it was allocated",
+        "cannot free order {order} at pfn {pfn:#x}, no such block: free blocks as they were allocated",
     ),
     CoreErrno.EUNCLAIMED: (
         UnclaimedError,
@@ -400,7 +400,7 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.ESTRATEGY: (
         StrategyError,
-        "{stack!r} raised an exception at an init point: see its cause",
+        "{stack!r} raised an exception at an init point: see the cause of this error",
     ),
     CoreErrno.EKMAP_FULL: (
         KmapError,
@@ -408,7 +408,7 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EKMAP_ORDER: (
         KmapError,
-        "{stack!r} called kunmap_local() on other than its newest mapping: unmap in reverse order",
+        "{stack!r} called kunmap_local() on a mapping that is not the newest: unmap in reverse order",
     ),
     CoreErrno.EKMAP_LEAK: (
         KmapError,
@@ -416,15 +416,15 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EKASAN_DEPTH: (
         KasanError,
-        "{stack!r} returned with another KASAN depth: pair kasan_disable_current() with its enable",
+        "{stack!r} returned with another KASAN depth: pair kasan_disable_current() and its enable",
     ),
     CoreErrno.EINCOHERENT: (
         CoherenceError,
-        "{stack!r} returned before its clears were visible to all: clear_page_make_coherent() comes first",
+        "{stack!r} returned before its clears were visible to all: call clear_page_make_coherent()",
     ),
     CoreErrno.EARCH: (
         UnsupportedError,
-        "no machine of this architecture boots so{note}: leave that out, or ask another architecture",
+        "this configuration is not supported on this architecture{note}: change one of them",
     ),
     CoreErrno.EWINDOW: (
         WindowError,
@@ -435,15 +435,15 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EPREEMPT: (
         PreemptionError,
-        "{stack!r} returned with another preempt count: pair preempt_disable() with preempt_enable()",
+        "{stack!r} returned with another preempt count: pair preempt_disable() and preempt_enable()",
     ),
     CoreErrno.EIRQS: (
         PreemptionError,
-        "{stack!r} left interrupts changed: pair local_irq_save() with local_irq_restore(), and no other",
+        "{stack!r} changed the interrupt state: pair local_irq_save() and local_irq_restore()",
     ),
     CoreErrno.EZERO_PAGES: (
         ZeroPagesError,
-        "{stack!r} called clear_pages() for 0 pages, which the generic one takes for 2^32: test for 0 first",
+        "{stack!r} called clear_pages() for 0 pages, which the generic version takes for 2^32: test for 0",
     ),
     CoreErrno.EIN_INIT: (
         InitContextError,
@@ -451,19 +451,19 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
     ),
     CoreErrno.EMAP_COUNT: (
         MapCountError,
-        "{wanted} mappings are needed{note}, vm.max_map_count leaves {found}: map less, or raise that",
+        "{wanted} mappings are needed{note}, vm.max_map_count leaves {found}: map less, or raise it",
     ),
     CoreErrno.EVMALLOC: (
         VmallocError,
-        "vmalloc found no such area, or no room for it{note}: free areas by their start, each once",
+        "no such vmalloc area, or no room for it{note}: free each area once, by its start",
     ),
     CoreErrno.EBACKING: (
         BackingError,
-        "the backing asked for cannot be had{note}{why}: boot with backing=auto",
+        "this host does not have that backing{note}{why}: boot with backing=auto",
     ),
     CoreErrno.EGRANULARITY: (
         BackingError,
-        "backing=hugetlb maps no single pages{note}: boot with backing=thp or backing=base",
+        "backing=hugetlb cannot map single pages{note}: boot with backing=thp or backing=base",
     ),
     CoreErrno.ESYS: (
         SystemCallError,
@@ -472,7 +472,7 @@ _CORE_ERRORS: dict[CoreErrno, tuple[type[ClearfwError], str]] = {
 }
 _MEMORY_LIMIT = (
     MemoryLimitError,
-    "the host gave less memory than was asked for{note}{why}: boot with less memory=, or raise RLIMIT_AS",
+    "the host does not have enough memory{note}{why}: boot with less memory=, or raise RLIMIT_AS",
 )
 
 
@@ -487,7 +487,7 @@ def from_core(  # noqa: PLR0913  (one parameter per field of struct clearfw_erro
     detail: str,
     stack: str,
 ) -> ClearfwError:
-    """Return the exception for the core's `code` (above 0) and the facts of its struct clearfw_error."""
+    """Return the exception for the core's `code` (above 0) with the values of struct clearfw_error."""
     cls, template = _CORE_ERRORS[CoreErrno(code)]
     if code == CoreErrno.ESYS and sys_errno == errno.ENOMEM:
         cls, template = _MEMORY_LIMIT

@@ -53,7 +53,7 @@ KERNEL_NAMES = (
 
 
 class Gfp(enum.IntFlag):
-    """How to allocate: `Gfp.KERNEL | Gfp.ZERO`, or by the kernel's names `Gfp["__GFP_ZERO"]`."""
+    """Flags of an allocation: `Gfp.KERNEL | Gfp.ZERO`, or by the kernel's names `Gfp["__GFP_ZERO"]`."""
 
     _ignore_ = "kernel_name"
 
@@ -118,8 +118,8 @@ class Gfp(enum.IntFlag):
 
 _MASKS = {name: int(Gfp[name]) for name in KERNEL_NAMES}
 
-# Traces of 6.x still carry these three. Two ask nothing of a 7.3 allocator: an allocation is atomic for want
-# of __GFP_DIRECT_RECLAIM, and whether to poison a freed page is asked of its tag.
+# Traces of 6.x still carry these three. Two have no meaning for a 7.3 allocator: an allocation is atomic
+# without __GFP_DIRECT_RECLAIM, and the tag of a freed page decides whether to poison it.
 _READABLE = _MASKS | {
     "__GFP_ATOMIC": 0,
     "__GFP_SKIP_KASAN_POISON": 0,
@@ -137,7 +137,9 @@ def _read_flag(flag: str) -> int:
     if _HEX.fullmatch(flag):
         return int(flag, 16) & ~_MOVING
     if flag not in _READABLE:
-        msg = f"unknown gfp flag {flag!r}{nearest(flag, _READABLE)}: write as in 'GFP_KERNEL|__GFP_ZERO'"
+        msg = (
+            f"unknown gfp flag {flag!r}{nearest(flag, _READABLE)}: write flags as in 'GFP_KERNEL|__GFP_ZERO'"
+        )
         raise GfpError(msg)
     return _READABLE[flag]
 

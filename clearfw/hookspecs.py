@@ -1,4 +1,4 @@
-"""The hooks: what a plugin may implement, and what clearfw makes of the result."""
+"""The hooks that a plugin may implement, and the meaning of their results."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ __all__ = ["InitPoints", "PluginHooks", "Registry", "hookimpl", "hookspec"]
 
 
 class InitPoints:
-    """The init points of a machine: strategies are asked in order, and the first to claim wins."""
+    """The init points of a machine. Strategies are called in order; the first that claims wins."""
 
     @hookspec(firstresult=True)
     def clearfw_init_on_alloc(self, pages: PageRange) -> bool | None:
-        """Return True once all of PAGES, about to be handed out, is zero; None, untouched, to pass on."""
+        """Clear all of PAGES, which are about to be handed out, and return True; or return None to pass."""
 
     @hookspec(firstresult=True)
     def clearfw_init_on_free(self, pages: PageRange) -> bool | None:
-        """Return True once all of PAGES, just given back, is zero; None, untouched, to pass on."""
+        """Clear all of PAGES, which were just freed, and return True; or return None to pass."""
 
     @hookspec(firstresult=True)
     def clearfw_init_on_vmalloc(self, area: VmallocRange) -> bool | None:
-        """Return True once all of AREA, a partial last page too, is zero; None, untouched, to pass on."""
+        """Clear all of AREA, with its whole last page, and return True; or return None to pass."""
 
 
 class PluginHooks:
-    """What a plugin offers to every machine. All but the last are called once, when the plugin is loaded."""
+    """Hooks that a plugin offers to every machine. All but the last are called once, when it is loaded."""
 
     @hookspec
     def clearfw_strategies(self) -> Sequence[Named]:
-        """Return the strategies it brings: NativeStrategy, or objects with a name and init-point hooks."""
+        """Return the plugin's strategies: NativeStrategy, or objects with a name and init-point hooks."""
         raise NotImplementedError
 
     @hookspec
     def clearfw_primitives(self) -> Sequence[Primitive]:
-        """Return the primitives it brings, each a C file that ends with CLEARFW_PRIMITIVE()."""
+        """Return the plugin's primitives, each a C file that ends with CLEARFW_PRIMITIVE()."""
         raise NotImplementedError
 
     @hookspec
     def clearfw_workloads(self) -> Sequence[Named]:
-        """Return the workloads it brings: objects as the protocol clearfw.workloads.Workload describes."""
+        """Return the plugin's workloads, objects with the protocol clearfw.workloads.Workload."""
         raise NotImplementedError
 
     @hookspec(firstresult=True)
     def clearfw_default_stack(self, config: Config) -> str | None:
-        """Return the stack for a machine of CONFIG when none is asked for; None to leave it to others."""
+        """Return the stack for a machine of CONFIG if the user names none, or None to leave it to others."""
 
 
-# The name until 0.1; clearfw.registry.Registry is another thing.
+# The name up to 0.1; clearfw.registry.Registry is a different class.
 Registry = PluginHooks

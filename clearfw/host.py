@@ -1,4 +1,4 @@
-"""What the host can give: memory, processors, and their names."""
+"""Resources of the host: memory and processors."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def available_memory() -> int:
 
 
 def check_memory(nbytes: int) -> None:
-    """Raise MemoryLimitError when NBYTES cannot be had, before anything is touched."""
+    """Raise MemoryLimitError if the host does not have NBYTES, before any memory is touched."""
     available = available_memory()
     if nbytes > available:
         msg = (
-            f"memory={format_size(nbytes)} asked for, the host has {available >> 20}M available: "
+            f"memory={format_size(nbytes)} is too much, the host has {available >> 20}M available: "
             "boot with less memory="
         )
         raise MemoryLimitError(msg)
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and nbytes > limit:
         msg = (
-            f"memory={format_size(nbytes)} asked for, RLIMIT_AS is {limit >> 20}M: "
+            f"memory={format_size(nbytes)} is too much, RLIMIT_AS is {limit >> 20}M: "
             "raise it (ulimit -v), or boot with less"
         )
         raise MemoryLimitError(msg)
@@ -40,7 +40,7 @@ def _mem_available() -> int:
 
 
 def _cgroup_rooms() -> list[int]:
-    """What the memory controller leaves, version 2 or 1, where it has a limit."""
+    """Return the bytes that the memory cgroup (v2 or v1) leaves, or None without a limit."""
     base = Path("/sys/fs/cgroup")
     rooms = []
     for limit, usage in (

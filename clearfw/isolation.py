@@ -1,4 +1,4 @@
-"""Isolation: work done in a child process, so that whatever a strategy does to it is only a finding."""
+"""Isolation: work in a child process, so that a crash of a strategy becomes a result."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Tell: TypeAlias = "Callable[[dict[str, Any]], None]"
 # What a child may add to its address space: room for all that a check boots, and an end to a map without one.
 _ADDRESS_SPACE = 64 << 30
 _DONE = {"isolation": "done"}
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h: a child must not outlive whoever waits for it
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h: a child must not outlive its parent
 
 
 @attrs.frozen
 class Outcome:
-    """What a child told, and how it ended.
+    """Messages of a child process, and how it ended.
 
     Attributes:
         told: every message, in order.
@@ -47,7 +47,7 @@ class Outcome:
 
 @attrs.frozen
 class Child:
-    """A process at work."""
+    """A running child process."""
 
     pid: int
     pidfd: int
@@ -62,7 +62,7 @@ class Child:
         self.wait()
 
     def wait(self) -> Outcome:
-        """Return what it told, once it has ended or its time is over."""
+        """Wait for the end or the deadline, and return the messages."""
         left = max(0.0, self.deadline - time.monotonic())
         in_time = False
         try:
@@ -98,8 +98,8 @@ def first_done(children: Sequence[Child]) -> int:
 
 
 def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
-    """Begin WORK in a child process that has DEADLINE_S seconds; no failure of it is raised here."""
-    # Files in memory and no pipes: nobody has to read them for the child to go on.
+    """Start WORK in a child process with DEADLINE_S seconds; its failures do not raise here."""
+    # Files in memory, not pipes: the child can go on even if nobody reads.
     told, faults = _open("told"), _open("faults")
     with warnings.catch_warnings():
         # From 3.12 on a fork beside threads is warned of: the child runs this one to its end.
@@ -111,7 +111,7 @@ def start(work: Callable[[Tell], None], deadline_s: float) -> Child:
 
 
 def _open(name: str) -> int:
-    """Return a file in memory whose descriptor is no standard stream's, even where those are closed."""
+    """Return a file in memory with a descriptor above 2, even if standard streams are closed."""
     low = os.memfd_create(name)
     descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(low)
@@ -119,12 +119,12 @@ def _open(name: str) -> int:
 
 
 def run(work: Callable[[Tell], None], deadline_s: float) -> Outcome:
-    """Return what WORK told from a child process."""
+    """Run WORK in a child process and return its messages."""
     return start(work, deadline_s).wait()
 
 
 def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
-    """Do the work and end the process: nothing of the parent's is to run twice."""
+    """Do the work and end the process, so that no code of the parent runs twice."""
     try:
         # Whatever it starts can be ended with it.
         os.setsid()
@@ -137,7 +137,7 @@ def _work(work: Callable[[Tell], None], told: int, faults: int) -> None:
         # It would report faults beside us, to the parent's standard error, which pytest gives it a copy of.
         faulthandler.disable()
         _core.report_faults_to(faults)
-        # Standard output may be the JSON of whoever waits.
+        # Standard output may be the parent's JSON.
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nowhere, standard)

@@ -1,4 +1,4 @@
-"""The kernel's vocabulary for strategies in Python: the same names and meanings as clearfw/strategy.h.
+"""Kernel functions for strategies in Python, with the names and meanings of clearfw/strategy.h.
 
 Addresses are integers. What would crash a kernel raises an error here.
 """
@@ -49,7 +49,7 @@ def page_address(page: PageRange) -> int | None:
 
 
 def kasan_reset_tag(address: int) -> int:
-    """Return the address with the match-all tag, which no check refuses."""
+    """Return the address with the match-all tag, which passes every check."""
     return address & ~_TAG
 
 
@@ -64,12 +64,12 @@ def kasan_enable_current() -> None:
 
 
 def clear_page(address: int) -> None:
-    """Zero one page; raises FaultError where none is mapped."""
+    """Zero one page; raises FaultError if no page is mapped there."""
     clear_pages(address, 1)
 
 
 def memset(address: int, byte: int, nbytes: int) -> bool:
-    """Write through KASAN's check: False, and nothing written, when it reports."""
+    """Check with KASAN and write; return False without writing if KASAN reports an error."""
     return _core.checked_memset(address, byte, nbytes)
 
 
@@ -81,7 +81,7 @@ def clear_highpage(page: PageRange) -> None:
 
 
 def clear_highpage_kasan_tagged(page: PageRange) -> None:
-    """Map, clear and unmap one page, whatever tag its address has."""
+    """Map, clear and unmap one page, and ignore the tag of its address."""
     address = kmap_local_page(page)
     clear_page(kasan_reset_tag(address))
     kunmap_local(address)

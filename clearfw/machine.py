@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Counters:
-    """What a machine counted since it booted, or since reset_counters().
+    """Counters of a machine since boot, or since reset_counters().
 
     Attributes:
-        allocs, frees: blocks handed out and taken back.
-        inits: times an init point asked its stack.
-        pages: pages those init points were given.
+        allocs, frees: blocks allocated and freed.
+        inits: calls of an init point.
+        pages: pages passed to init points.
         clear_calls, cleared_pages: primitive calls by strategies, and the pages they covered.
-        integrated_pages: pages that hw_tags' integrated init cleared, with no strategy asked.
-        memsets, memset_bytes: memset() calls by strategies, and what they were asked to write.
+        integrated_pages: pages that hw_tags cleared while it set tags, without a strategy.
+        memsets, memset_bytes: memset() calls by strategies, and the bytes they were told to write.
         fences: fences after non-temporal stores.
         kmaps: kmap_local_page() calls for HIGHMEM pages.
         page_walks: vmalloc_to_page() walks.
@@ -68,10 +68,10 @@ class Counters:
 
 
 class Machine(CoreMachine):
-    """Memory with the kernel's page allocator, whose init points ask a stack of strategies.
+    """Memory with the kernel's page allocator. Its init points call a stack of strategies.
 
-    Boot one with `Machine.boot("init_on_alloc=1 memory=256M")`, and use it as a context
-    manager, or close() it: closing releases every mapping.
+    Boot a machine with `Machine.boot("init_on_alloc=1 memory=256M")`. Use it as a context manager, or
+    call close(), which releases every mapping.
     """
 
     config: Config
@@ -79,9 +79,9 @@ class Machine(CoreMachine):
     _registered: dict[str, Strategy]
 
     def __init__(self, config: Config, stack: str | Iterable[object] | None = None) -> None:
-        """Boot with CONFIG. STACK is "a+b" of names and paths, or a list; None: the plugins' default."""
+        """Boot with CONFIG. STACK is a text such as "a+b", a list of strategies, or None for the default."""
         if not isinstance(config, Config):
-            msg = f"Machine() takes a Config, and was given {config!r}: write Machine.boot({config!r})"
+            msg = f"Machine() takes a Config, not {config!r}: write Machine.boot({config!r})"
             raise ConfigError(msg)
         check_memory(config.real_memory)
         super().__init__(config)
@@ -90,7 +90,7 @@ class Machine(CoreMachine):
         try:
             self.set_primitives(primitives.by_size(config.primitive, config))
             self._replace(_strategies(stack, config))
-        except BaseException:  # else the memory stays for as long as someone looks at the traceback
+        except BaseException:  # otherwise the traceback would keep the memory
             self.close()
             raise
 
@@ -98,7 +98,7 @@ class Machine(CoreMachine):
     def boot(cls, cmdline: str | Config = "", *, stack: str | Iterable[object] | None = None) -> Self:
         """Return a machine booted from a kernel-like command line, or a Config.
 
-        Raises ConfigError, MemoryLimitError, BackingError, and what loading a strategy raises.
+        Raises ConfigError, MemoryLimitError, BackingError, and the errors of loading a strategy.
         """
         config = Config.parse(cmdline) if isinstance(cmdline, str) else cmdline
         return cls(config, stack)
@@ -119,27 +119,27 @@ class Machine(CoreMachine):
 
     @property
     def counters(self) -> Counters:
-        """What was counted so far, by all threads."""
+        """Counters of all threads up to now."""
         return Counters(**self._counters())
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """The names registered, first asked first."""
+        """Names of the registered strategies, in the order in which they are called."""
         return tuple(self._registered)
 
     def register(self, strategy: object, name: str = "") -> None:
-        """Put a strategy before those already there: a Strategy, or an object with init-point hookimpls."""
+        """Put a strategy, or an object with init-point hookimpls, at the front of the stack."""
         added = as_strategy(strategy, name or type(strategy).__name__)
         self._replace([added, *self._registered.values()])
 
     def unregister(self, name: str) -> None:
-        """Take a strategy off every init point. Raises UnknownStrategyError."""
+        """Remove a strategy from every init point. Raises UnknownStrategyError."""
         if name not in self._registered:
             raise UnknownStrategyError(name, self._registered)
         self._replace([strategy for strategy in self._registered.values() if strategy.name != name])
 
     def set_stack(self, stack: str | Iterable[object]) -> None:
-        """Replace all strategies by those of STACK, first asked first; on an error the old ones stay."""
+        """Replace all strategies by those of STACK, in that order; after an error the old ones stay."""
         self._replace(_strategies(stack, self.config))
 
     def _replace(self, strategies: Sequence[Strategy]) -> None:
@@ -168,7 +168,7 @@ class Machine(CoreMachine):
         self._registered = {strategy.name: strategy, **self._registered}
 
     def _rebind(self) -> None:
-        """Install pluggy's order as a chain of C functions where all are native, else pluggy itself."""
+        """Install pluggy's order as a chain of C functions if all are native, otherwise call pluggy."""
         self.stack_name = "+".join(self._registered)
         for index, hook_name in enumerate(INIT_HOOKS.values()):
             caller = getattr(self._manager.hook, hook_name)
@@ -198,7 +198,7 @@ def _given(strategy: object) -> Sequence[Strategy]:
 
 
 def _native_chain(caller: pluggy.HookCaller) -> list[NativeStrategyHandle] | None:
-    """Return the handles in the order pluggy calls them; None when one implementation is not native."""
+    """Return the handles in the order in which pluggy calls them, or None if one is not native."""
     # get_hookimpls() gives non-wrappers, then wrappers; pluggy calls from the end.
     implementations = list(reversed(caller.get_hookimpls()))
     handles = [getattr(implementation.function, "native_handle", None) for implementation in implementations]

@@ -1,4 +1,4 @@
-"""Primitives: which are there, and which is best for each block size on this CPU."""
+"""Available primitives, and the best one for each block size on this CPU."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def supported() -> tuple[str, ...]:
 
 
 def load(name: str, offered: Mapping[str, Primitive]) -> str:
-    """Return a primitive's own name, loading it where a plugin offers it ("kernel" is another name for one).
+    """Return a primitive's own name, and load it if a plugin offers it ("kernel" is another name for one).
 
     Raises UnknownPrimitiveError, UnsupportedError, and what compiling it raises.
     """
@@ -63,7 +63,7 @@ def load(name: str, offered: Mapping[str, Primitive]) -> str:
 
 
 def resolve(name: str) -> str:
-    """Return load() of an installed primitive."""
+    """Return the load() function of an installed primitive."""
     return load(name, default().primitives)
 
 
@@ -81,7 +81,7 @@ def by_size(name: str, config: Config) -> list[str]:
 
 @functools.cache
 def calibration() -> Calibration:
-    """Return what was measured on this CPU, measuring it now (a second or two) if it never was."""
+    """Return the measurement of this CPU; measure now (a second or two) if there is none."""
     path = _cache_path()
     saved = _saved(path)
     if saved is None:
@@ -134,7 +134,7 @@ def _measure() -> Calibration:
 
 
 def _sample(names: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return nanoseconds by round, name and order; interleaved, so that the host's moods hit all alike."""
+    """Return nanoseconds by round, name and order; interleaved, so that disturbances hit all alike."""
     import numpy as np
 
     cells = [(row, order) for row in range(len(names)) for order in range(_core.MAX_ORDER + 1)]

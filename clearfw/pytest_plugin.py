@@ -1,4 +1,4 @@
-"""The pytest plugin: a machine as a fixture, configured by a marker. None is booted before a test asks."""
+"""The pytest plugin: a machine as a fixture, configured by a marker. It boots only for tests that use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAILED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         f"{_MARKER}(cmdline, stack=None, leaks=True): boot clearfw_machine so, as "
@@ -39,12 +39,12 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def clearfw_machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """A booted machine, valid at the test's end, closed after it; @pytest.mark.clearfw(...) configures it."""
+    """A machine that is checked and closed after the test; @pytest.mark.clearfw(...) configures it."""
     machine, leaks = _booted(request)
     free = machine.nr_free
     yield machine
     if request.node.stash.get(_FAILED, False):
-        # Its traceback may hold views of the memory; what the test says must not be buried under that.
+        # The traceback may hold views of the memory; an error about them must not hide the test's own.
         _close_quietly(machine)
         return
     if not machine.closed:

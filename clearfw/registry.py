@@ -1,4 +1,4 @@
-"""The registry: plugins found, loaded each in its own try, and what they offer."""
+"""The registry finds plugins, loads each of them separately, and keeps their offers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Status: TypeAlias = Literal["active", "blocked", "failed"]
 
 @attrs.frozen
 class PluginInfo:
-    """A plugin that was found, and what became of it.
+    """A plugin that was found, and its status.
 
     Attributes:
         version: of the distribution that brings it; empty for a file or module named by hand.
@@ -58,7 +58,7 @@ class PluginInfo:
 
 @attrs.frozen
 class Registry:
-    """All that the active plugins offer, by name, and every plugin found."""
+    """Offers of the active plugins, by name, and all plugins found."""
 
     strategies: Mapping[str, Strategy]
     primitives: Mapping[str, Primitive]
@@ -67,7 +67,7 @@ class Registry:
     _manager: pluggy.PluginManager
 
     def default_stack(self, config: Config) -> str:
-        """Return the stack for CONFIG when none is asked for; raises PluginError, ConfigError."""
+        """Return the default stack for CONFIG; raises PluginError, ConfigError."""
         hook = self._manager.hook.clearfw_default_stack
         try:
             stack = hook(config=config)
@@ -76,12 +76,12 @@ class Registry:
         if isinstance(stack, str):
             return stack
         active = ", ".join(info.name for info in self.plugins if info.status == "active") or "none"
-        msg = f"asked for the default stack, and no active plugin names one (active: {active}): name a stack"
+        msg = f"no active plugin offers a default stack (active: {active}): name a stack"
         raise ConfigError(msg)
 
 
 def load(*, block: Collection[str] = (), plugins_dir: Path | None = None) -> Registry:
-    """Return what is installed, in PLUGINS_DIR and in $CLEARFW_PLUGINS, bar the plugins named in BLOCK.
+    """Return installed plugins, and those in PLUGINS_DIR and $CLEARFW_PLUGINS, without those in BLOCK.
 
     A plugin that cannot be loaded is listed as failed, with the reason, and stops no other.
     """
@@ -93,13 +93,13 @@ def load(*, block: Collection[str] = (), plugins_dir: Path | None = None) -> Reg
 
 @functools.cache
 def default() -> Registry:
-    """Return what is installed and in $CLEARFW_PLUGINS, loaded once in a process."""
+    """Return installed plugins and those in $CLEARFW_PLUGINS, loaded once in a process."""
     return load()
 
 
 @attrs.frozen
 class _Candidate:
-    """A plugin found and not loaded yet."""
+    """A plugin that was found but is not yet loaded."""
 
     name: str
     origin: str
@@ -132,7 +132,7 @@ def _rank(point: EntryPoint) -> tuple[bool, str]:
 
 def _in_directory(directory: Path) -> Iterator[_Candidate]:
     if not directory.is_dir():
-        msg = f"no plugins directory {directory}: give a directory that holds .py or .c files"
+        msg = f"there is no plugins directory {directory}: give a directory with .py or .c files"
         raise ConfigError(msg)
     for path in sorted(directory.iterdir()):
         # A .c beside a .py of its name is that plugin's own.
@@ -154,7 +154,7 @@ def _file(path: Path) -> _Candidate:
 
 
 class _OneFile:
-    """The plugin that a C file is: it offers one strategy."""
+    """Plugin made from a C file; it offers one strategy."""
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
@@ -166,7 +166,7 @@ class _OneFile:
 
 @attrs.frozen
 class _Offer:
-    """What one plugin brings."""
+    """The offers of one plugin."""
 
     hooks: tuple[str, ...]
     strategies: Sequence[Strategy]
@@ -174,7 +174,7 @@ class _Offer:
     workloads: Sequence[Named]
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Yield each thing as its kind and name."""
+        """Yield the kind and name of each offer."""
         kinds: dict[str, Sequence[Named]] = {
             "strategy": self.strategies,
             "primitive": self.primitives,
@@ -186,7 +186,7 @@ class _Offer:
 
 
 class _Loader:
-    """Tries plugins one after the other, and keeps what the good ones offer."""
+    """Loads plugins one after the other, and keeps the offers of those that work."""
 
     def __init__(self, block: Collection[str]) -> None:
         self.block = block
@@ -196,7 +196,7 @@ class _Loader:
         self._owner: dict[tuple[str, str], str] = {}
 
     def add(self, candidate: _Candidate) -> None:
-        """Load CANDIDATE and record what became of it."""
+        """Load CANDIDATE and record its status."""
         if candidate.name in self.block:
             self._record(candidate, "blocked", f"-p no:{candidate.name}")
             return
@@ -214,7 +214,7 @@ class _Loader:
         self._record(candidate, "active", odd, hooks=offer.hooks, strategies=strategies)
 
     def registry(self) -> Registry:
-        """Return all offers as one."""
+        """Return the offers of all plugins together."""
         return Registry(
             strategies={strategy.name: strategy for offer in self.offers for strategy in offer.strategies},
             primitives={primitive.name: primitive for offer in self.offers for primitive in offer.primitives},
@@ -274,7 +274,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
     things: list[object] = []
     for result in getattr(manager.hook, hook)():
         if not isinstance(result, list | tuple):
-            msg = f"{hook}() returned {result!r}, and must return a list"
+            msg = f"{hook}() returned {result!r}, but must return a list"
             raise TypeError(msg)
         things += result
     return things
@@ -282,7 +282,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
 
 def _primitive(thing: object) -> Primitive:
     if not isinstance(thing, Primitive):
-        msg = f"clearfw_primitives() returned {thing!r}, which is no Primitive"
+        msg = f"clearfw_primitives() returned {thing!r}, which is not a Primitive"
         raise TypeError(msg)
     return thing
 
@@ -299,7 +299,7 @@ def _claimed(owner: Mapping[tuple[str, str], str], plugin: str, offer: _Offer) -
     for kind, name in [("plugin", plugin), *offer.names()]:
         if (kind, name) in owner:
             other = owner[kind, name]
-            msg = f"plugin {plugin!r} brings {kind} {name!r}, and so does plugin {other!r}: block one"
+            msg = f"plugin {plugin!r} and plugin {other!r} both offer {kind} {name!r}: block one"
             raise StrategyError(msg, name)
         owner[kind, name] = plugin
     return owner
@@ -317,7 +317,7 @@ def _look_alikes(plugin: object, name: str) -> str:
     ]
     if not odd:
         return ""
-    msg = f"{', '.join(odd)} in plugin {name!r} is not marked with @hookimpl, and so never called"
+    msg = f"{', '.join(odd)} in plugin {name!r} is not marked with @hookimpl, so it is never called"
     warnings.warn(msg, stacklevel=4)
     return msg
 
@@ -327,7 +327,7 @@ def _said(error: BaseException) -> str:
 
 
 def _culprit(hook: pluggy.HookCaller, error: Exception) -> str:
-    # The plugin whose function the exception passed through.
+    # Find the plugin whose function raised the exception.
     running = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
     names = (impl.plugin_name for impl in hook.get_hookimpls() if impl.function.__code__ in running)
     return next(names, "unknown")

@@ -1,4 +1,4 @@
-"""Strategies: what clears at an init point, in C or in Python, and stacks of them."""
+"""Strategies in C and in Python, which clear pages at init points, and stacks of strategies."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _NAME = re.compile(r"[\w:-]+")
 
 
 class Named(Protocol):
-    """Anything that goes by a name."""
+    """An object with a name."""
 
     @property
     def name(self) -> str:
-        """The name it is asked for by."""
+        """Name of the object."""
 
 
 def _check_name(_instance: object, _attribute: attrs.Attribute[str], name: str) -> None:
-    # Behind a colon stands the file, where the name alone does not tell: see told_apart().
+    # The part behind a colon is the file, if the name alone is ambiguous: see told_apart().
     if not _NAME.fullmatch(name.partition(":")[0]):
-        msg = f"strategy name {name!r} cannot stand in a stack: use letters, digits, '_' and '-'"
+        msg = f"strategy name {name!r} cannot be used in a stack: use letters, digits, '_' and '-'"
         raise StrategyError(msg, name)
 
 
@@ -83,7 +83,7 @@ class NativeStrategy:
         return _load(load_strategy, self.read, config.kernel_options())
 
     def plugin(self, config: Config) -> NativePlugin:
-        """Return what a machine of CONFIG registers; raises as load() does."""
+        """Return the plugin object for a machine of CONFIG; raises as load() does."""
         return NativePlugin(self, self.load(config))
 
 
@@ -99,7 +99,7 @@ class PythonStrategy:
 
     @property
     def source(self) -> Path | None:
-        """The file it was written in; None where there is none, as in an interactive session."""
+        """File of the strategy; None without a file, as in an interactive session."""
         implementation = self.implementation
         written = implementation if inspect.ismodule(implementation) else type(implementation)
         try:
@@ -108,7 +108,7 @@ class PythonStrategy:
             return None
 
     def plugin(self, config: Config) -> object:  # noqa: ARG002  one call for both kinds of strategy
-        """Return what a machine registers: the implementation itself, whatever CONFIG says."""
+        """Return the implementation itself, for every CONFIG."""
         return self.implementation
 
 
@@ -149,7 +149,7 @@ class Primitive:
     summary: str
 
     def load(self) -> str:
-        """Add it to the core and return its name there; raises CompileError, NoCompilerError, AbiError."""
+        """Add the primitive to the core, return its name; raises CompileError, NoCompilerError, AbiError."""
         from clearfw._core import load_primitive
 
         return _load(load_primitive, self.source)
@@ -178,15 +178,15 @@ def implements_init_point(thing: object) -> bool:
 
 
 def as_strategy(thing: object, default_name: str) -> Strategy:
-    """Return THING as a strategy, by its own name if it has one; raises StrategyError if it cannot be one."""
+    """Return THING as a strategy, with its own name if it has one; raises StrategyError."""
     if isinstance(thing, NativeStrategy | PythonStrategy):
         return thing
     if inspect.isclass(thing):
-        msg = f"{thing.__name__} is a class, and a strategy is an instance: write {thing.__name__}()"
+        msg = f"{thing.__name__} is a class, but a strategy is an instance: write {thing.__name__}()"
         raise StrategyError(msg, default_name)
     if not implements_init_point(thing):
         hooks = ", ".join(INIT_HOOKS.values())
-        msg = f"{thing!r} is no strategy: give it a method marked with @hookimpl, one of {hooks}"
+        msg = f"{thing!r} is not a strategy: give it a method marked with @hookimpl, one of {hooks}"
         raise StrategyError(msg, default_name)
     name = getattr(thing, "name", None)
     summary = (inspect.getdoc(thing) or "").partition("\n")[0]
@@ -194,7 +194,7 @@ def as_strategy(thing: object, default_name: str) -> Strategy:
 
 
 def from_file(path: Path) -> Strategy:
-    """Return the strategy in PATH, a .c or .py file; raises StrategyError if there is not just one."""
+    """Return the strategy in PATH, a .c or .py file; raises StrategyError unless there is exactly one."""
     if not path.is_file():
         msg = f"no strategy file {path}: give a name, or the path of a .c or .py file"
         raise StrategyError(msg, str(path))
@@ -215,13 +215,13 @@ def from_file(path: Path) -> Strategy:
         raise StrategyError(msg, str(path)) from error
     if len(found) != 1:
         defined = ", ".join(strategy.name for strategy in found) or "none"
-        msg = f"{path} must define one strategy, and defines {defined}: keep one class with @hookimpl methods"
+        msg = f"{path} must define one strategy, but defines {defined}: keep one class with @hookimpl methods"
         raise StrategyError(msg, str(path))
     return found[0]
 
 
 def import_file(path: Path) -> ModuleType:
-    """Return PATH imported as a module of its own; whatever it raises comes through."""
+    """Import PATH as a module of its own; exceptions of the module propagate."""
     name = f"clearfw_file_{path.stem}_{abs(hash(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -238,13 +238,13 @@ def import_file(path: Path) -> ModuleType:
 
 
 def points(strategy: Strategy, config: Config) -> frozenset[str]:
-    """Return the init points that STRATEGY serves on a machine of CONFIG; raises what loading it raises."""
+    """Return the init points that STRATEGY serves on a machine of CONFIG; raises the errors of loading it."""
     plugin = strategy.plugin(config)
     return frozenset(point for point, hook in INIT_HOOKS.items() if hasattr(plugin, hook))
 
 
 def is_file_name(text: str) -> bool:
-    """Return whether TEXT names a strategy by its file, there or not."""
+    """Return whether TEXT is the name of a strategy file, whether or not the file exists."""
     return text.endswith(_SUFFIXES)
 
 
@@ -257,7 +257,7 @@ def elements(text: str) -> list[str]:
 
 
 def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...]:
-    """Return the strategies of a stack such as "batched+mine.c", first asked first.
+    """Return the strategies of a stack such as "batched+mine.c", in the order in which they are called.
 
     Raises UnknownStrategyError for a name not in KNOWN, and StrategyError for a name that stands twice.
     """
@@ -265,7 +265,7 @@ def parse_stack(text: str, known: Mapping[str, Strategy]) -> tuple[Strategy, ...
     (stack,) = told_apart([stack], known)
     names = [strategy.name for strategy in stack]
     if twice := [name for name in names if names.count(name) > 1]:
-        msg = f"stack {text!r} asks {twice[0]!r} twice: it passes on, or claims, the first time; name it once"
+        msg = f"stack {text!r} names {twice[0]!r} twice, but only its first place has an effect: name it once"
         raise StrategyError(msg, text)
     return stack
 

@@ -42,20 +42,21 @@ _PARTS = ("tutorial", "how-to", "reference", "explanation")
 
 
 def _add_contents(_: Sphinx, document: str, source: list[str]) -> None:
-    """Give the first page, which lists what there is for its readers, the list that Sphinx wants."""
+    """Add the tables of contents that Sphinx needs to the first page, whose own lists are for readers."""
     if document == "index":
         for part in _PARTS:
             options = f":hidden:\n:glob:\n:caption: {part.capitalize()}"
             source[0] += f"\n```{{toctree}}\n{options}\n\n{part}/*\n```\n"
+        source[0] += "\n```{toctree}\n:hidden:\n\ncontributing\n```\n"
 
 
 def _as_plain_text(*event: Any) -> None:  # noqa: ANN401  as Sphinx passes it
-    """Have docstrings read as they were written: CONFIG_ is no reference, and `name` is code."""
+    """Keep Sphinx from reading a final "_" in a docstring, as in CONFIG_, as a reference."""
     lines: list[str] = event[-1]
     lines[:] = [re.sub(r"_(?=[\s,.:;)]|$)", r"\\_", line) for line in lines]
 
 
 def setup(app: Sphinx) -> None:
-    """Connect the above."""
+    """Connect both functions to Sphinx."""
     app.connect("source-read", _add_contents)
     app.connect("autodoc-process-docstring", _as_plain_text)

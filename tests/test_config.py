@@ -129,25 +129,28 @@ def test_any_command_line_is_read_or_refused(command_line: str) -> None:
             "init_on_alloc=2",
             "init_on_alloc: '2' is neither on nor off: write one of 1, y, yes, on, 0, n, no, off",
         ),
-        ("memory=lots", "memory: 'lots' is no size: write a number"),
-        ("seed=1K", "seed: '1K' is no number: write it as in 7 or 0x7"),
+        ("memory=lots", "memory: 'lots' is not a size: write a number"),
+        ("seed=1K", "seed: '1K' is not a number: write it as in 7 or 0x7"),
         (
             "kasan=genric",
             r"kasan=genric .*one of off, generic, sw_tags, hw_tags \(did you mean 'generic'\?\)",
         ),
-        ("page_size=8K", "page_size=8K cannot be: give one of 4K, 16K, 64K"),
-        ("memory=1000000", "memory=1000000 cannot be: give bytes in multiples of page_size=4K"),
-        ("memory=128K", "memory=128K cannot be: with page_size=4K give from 256K to 17179869176K"),
-        ("memory=16T", "memory=16T cannot be: with page_size=4K give from 256K to 17179869176K"),
-        ("memory=256K page_size=16K", "memory=256K cannot be: with page_size=16K give from 1M"),
-        ("highmem=1000", "highmem=1000 cannot be: give bytes in multiples of page_size=4K"),
-        ("highmem=256M", "highmem=256M cannot be: no lowmem would remain of memory=256M, give less"),
+        ("page_size=8K", "page_size=8K is not valid: give one of 4K, 16K, 64K"),
+        ("memory=1000000", "memory=1000000 is not valid: give bytes in multiples of page_size=4K"),
+        ("memory=128K", "memory=128K is not valid: with page_size=4K give from 256K to 17179869176K"),
+        ("memory=16T", "memory=16T is not valid: with page_size=4K give from 256K to 17179869176K"),
+        ("memory=256K page_size=16K", "memory=256K is not valid: with page_size=16K give from 1M"),
+        ("highmem=1000", "highmem=1000 is not valid: give bytes in multiples of page_size=4K"),
+        ("highmem=256M", "highmem=256M is not valid: no lowmem would remain of memory=256M, give less"),
         (
             "kasan.page_alloc.sample=0",
-            "kasan.page_alloc.sample=0 cannot be: give a whole number from 1 to 4294967295",
+            "kasan.page_alloc.sample=0 is not valid: give a whole number from 1 to 4294967295",
         ),
-        ("seed=18446744073709551616", "seed=18446744073709551616 cannot be: give a whole number from 0 to"),
-        ("primitive=", "primitive='' cannot be: give the name of a primitive"),
+        (
+            "seed=18446744073709551616",
+            "seed=18446744073709551616 is not valid: give a whole number from 0 to",
+        ),
+        ("primitive=", "primitive='' is not valid: give the name of a primitive"),
     ],
 )
 def test_a_refusal_says_what_was_asked_and_what_can_be(command_line: str, message: str) -> None:
@@ -176,7 +179,7 @@ def test_a_value_of_the_wrong_kind_is_refused(field: str, value: Any) -> None:  
     """Fields are checked when set from Python too: str() of a configuration can always be read."""
     key = field.replace("kasan_sample", "kasan.page_alloc.sample")
 
-    with pytest.raises(ConfigError, match=f"^{re.escape(key)}=.* cannot be: give"):
+    with pytest.raises(ConfigError, match=f"^{re.escape(key)}=.* is not valid: give"):
         Config(**{field: value})
 
 
@@ -230,7 +233,7 @@ def test_sizes_are_read_as_the_kernel_reads_them(text: str, nbytes: int) -> None
 @pytest.mark.parametrize("text", ["", "K", "-1", "1.5M", "1 M", "1MB", "010", "0x", "\u0661"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     """A leading zero would be octal to the kernel: better refused than read as ten."""
-    with pytest.raises(ConfigError, match=f"{re.escape(repr(text))} is no size: write a number"):
+    with pytest.raises(ConfigError, match=f"{re.escape(repr(text))} is not a size: write a number"):
         parse_size(text)
 
 

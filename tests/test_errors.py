@@ -55,18 +55,18 @@ def test_every_code_makes_an_error_of_one_line(code: CoreErrno, zone: int, detai
         (
             CoreErrno.ENOMEM,
             errors.OutOfMemoryError,
-            r"asked for 512 pages \(block\), found none such in 3 free pages: free",
+            r"no free block of 512 pages \(block\), 3 pages are free: free",
         ),
-        (CoreErrno.EORDER, errors.OrderError, "order 512 is above MAX_PAGE_ORDER: ask for a smaller order"),
+        (CoreErrno.EORDER, errors.OrderError, "order 512 is above MAX_PAGE_ORDER: use a smaller order"),
         (
             CoreErrno.EDOUBLE_FREE,
             errors.DoubleFreeError,
-            "at pfn 0x1f, found it free already: free a block once",
+            "at pfn 0x1f, it is already free: free a block once",
         ),
         (
             CoreErrno.EFOREIGN,
             errors.ForeignFreeError,
-            "freeing order 512 at pfn 0x1f, found no such block: free",
+            "cannot free order 512 at pfn 0x1f, no such block: free",
         ),
         (
             CoreErrno.EUNCLAIMED,
@@ -76,21 +76,25 @@ def test_every_code_makes_an_error_of_one_line(code: CoreErrno, zone: int, detai
         (
             CoreErrno.ESTRATEGY,
             errors.StrategyError,
-            r"'a\+b' raised an exception at an init point: see its cause",
+            r"'a\+b' raised an exception at an init point: see the cause",
         ),
         (CoreErrno.EKMAP_FULL, errors.KmapError, r"'a\+b' mapped more than 16 pages at once"),
-        (CoreErrno.EKMAP_ORDER, errors.KmapError, r"'a\+b' called kunmap_local\(\) on other than its newest"),
+        (
+            CoreErrno.EKMAP_ORDER,
+            errors.KmapError,
+            r"'a\+b' called kunmap_local\(\) on a mapping that is not the newest",
+        ),
         (CoreErrno.EKMAP_LEAK, errors.KmapError, r"'a\+b' returned with pages still mapped"),
         (CoreErrno.EKASAN_DEPTH, errors.KasanError, r"'a\+b' returned with another KASAN depth: pair"),
         (CoreErrno.EIN_INIT, errors.InitContextError, r"'a\+b' allocated or freed inside an init point"),
         (CoreErrno.EMAP_COUNT, errors.MapCountError, "512 mappings .*, vm.max_map_count leaves 3: map less"),
-        (CoreErrno.EVMALLOC, errors.VmallocError, r"vmalloc found no such area, or no room for it \(block\)"),
+        (CoreErrno.EVMALLOC, errors.VmallocError, r"no such vmalloc area, or no room for it \(block\)"),
         (
             CoreErrno.EBACKING,
             errors.BackingError,
-            r"backing asked for cannot be had \(block\): boot with backing=auto",
+            r"this host does not have that backing \(block\): boot with backing=auto",
         ),
-        (CoreErrno.EGRANULARITY, errors.BackingError, "backing=hugetlb maps no single pages"),
+        (CoreErrno.EGRANULARITY, errors.BackingError, "backing=hugetlb cannot map single pages"),
         (CoreErrno.ESYS, errors.SystemCallError, r"a system call failed \(block\)"),
     ],
 )
@@ -207,7 +211,7 @@ def test_a_broken_plugin_is_named_with_its_cause() -> None:
     """The message says which plugin, why, and how to go on without it."""
     error = errors.PluginError("mine", TypeError("no such hook"))
 
-    assert str(error) == "plugin 'mine' failed with TypeError: no such hook; mend it, or pass -p no:mine"
+    assert str(error) == "plugin 'mine' failed with TypeError: no such hook; fix it, or pass -p no:mine"
 
 
 def test_a_compiler_is_quoted_word_for_word() -> None:

@@ -195,7 +195,7 @@ def test_a_graph_that_does_not_fit_is_refused_before_it_is_made(
     monkeypatch.setattr(host, "available_memory", lambda: 1 << 30)
 
     assert __main__.main(["graph500", "--scale", "26"]) == 2
-    assert "--scale 26 --edge-factor 16 needs 75840M, the host has 1024M available: ask for less" in (
+    assert "--scale 26 --edge-factor 16 needs 75840M, the host has 1024M available: use a smaller scale" in (
         capsys.readouterr().err
     )
 
@@ -203,7 +203,7 @@ def test_a_graph_that_does_not_fit_is_refused_before_it_is_made(
 def test_a_graph_without_edges_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """There is no root to search from, where chance made nothing but loops."""
     assert __main__.main(["graph500", "--scale", "1", "--edge-factor", "1", "--seed", "5"]) == 2
-    assert "the graph has no edges but loops: ask for a larger --scale" in capsys.readouterr().err
+    assert "the graph has only loops as edges: use a larger --scale" in capsys.readouterr().err
 
 
 def test_without_scipy_one_line_says_what_to_install(

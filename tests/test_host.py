@@ -75,14 +75,14 @@ def test_the_last_byte_can_be_had_and_no_more() -> None:
     host.check_memory(4096 * MIB)
 
     with pytest.raises(
-        MemoryLimitError, match=r"memory=5G asked for, the host has 4096M available: boot with"
+        MemoryLimitError, match=r"memory=5G is too much, the host has 4096M available: boot with"
     ):
         host.check_memory(5 << 30)
 
 
 @pytest.mark.usefixtures("write")
 def test_an_address_space_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RLIMIT_AS below what is asked for."""
+    """RLIMIT_AS is below the requested memory."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64 * MIB, resource.RLIM_INFINITY))
 
     host.check_memory(64 * MIB)

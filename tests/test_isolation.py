@@ -59,7 +59,7 @@ def raise_exit(tell: Tell) -> None:
 
 
 def raise_error(tell: Tell) -> None:
-    """Raise what nobody expects."""
+    """Raise an unexpected exception."""
     message = "odd"
     raise LookupError(message)
 

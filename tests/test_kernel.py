@@ -95,7 +95,7 @@ def test_pages_are_described(boot: Boot) -> None:
 
 @pytest.mark.parametrize("page_size", ["4K", "64K"])
 def test_clear_pages_clears_so_many_whole_pages(boot: Boot, page_size: str) -> None:
-    """Of the machine's size, and counts as one call; clear_page() is one of them."""
+    """The call clears pages of the machine's size and counts as one call, as does clear_page()."""
     machine = boot(f"page_size={page_size}", "per_page")
     nbytes = machine.config.page_size
     dirty = machine.alloc_pages(3)
@@ -205,7 +205,7 @@ def test_memset_writes_any_byte_anywhere(boot: Boot) -> None:
 
 
 def test_an_area_is_described(boot: Boot) -> None:
-    """Where it begins, the bytes as asked for, the pages that hold them."""
+    """The address, the requested bytes, and the number of pages."""
     seen: list[object] = []
 
     class Area:

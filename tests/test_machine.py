@@ -226,7 +226,7 @@ def test_a_machine_nobody_refers_to_is_released() -> None:
 def test_more_memory_than_the_host_has_is_refused() -> None:
     """Before anything is touched, with what there is and what to do."""
     with pytest.raises(
-        MemoryLimitError, match=r"memory=10T asked for, the host has \d+M available: boot with less"
+        MemoryLimitError, match=r"memory=10T is too much, the host has \d+M available: boot with less"
     ):
         Machine.boot("memory=10T")
 
@@ -248,13 +248,13 @@ except MemoryLimitError as error:
 @pytest.mark.parametrize(
     ("room", "message"),
     [
-        (64 << 20, "memory=1G asked for, RLIMIT_AS is .*raise it .*boot with less"),
+        (64 << 20, "memory=1G is too much, RLIMIT_AS is .*raise it .*boot with less"),
         # Enough for the memory, and not for what the machine has beside it.
-        ((1 << 30) + (64 << 20), "the host gave less memory than was asked for.*boot with less"),
+        ((1 << 30) + (64 << 20), "the host does not have enough memory.*boot with less"),
     ],
 )
 def test_an_address_space_limit_is_named(room: int, message: str) -> None:
-    """RLIMIT_AS below what was asked for, or used up half-way."""
+    """RLIMIT_AS is below the requested memory, or runs out half-way."""
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room)], capture_output=True, text=True, check=True
     )
@@ -270,7 +270,7 @@ def test_hugetlb_backing_serves_no_highmem() -> None:
 
 @pytest.mark.parametrize("backing", ["thp", "base", "auto"])
 def test_the_backing_obtained_is_told(boot: Boot, backing: str) -> None:
-    """What was asked for, or for auto what works; with base pages nothing is huge."""
+    """The backing is the requested one, or for auto the first that works; base pages are not huge."""
     machine = boot(f"backing={backing}")
     machine.populate()
 

@@ -70,7 +70,7 @@ def test_every_primitive_is_described() -> None:
 
 
 def test_the_kernels_primitive_is_one_of_them() -> None:
-    """By the name "kernel": what Linux takes on this CPU."""
+    """The name "kernel" means the primitive that Linux uses on this CPU."""
     assert primitives.resolve("kernel") in primitives.supported()
 
 
@@ -93,7 +93,7 @@ def test_a_primitive_this_cpu_lacks_is_refused() -> None:
 
 
 def test_a_plugins_primitive_is_loaded_when_it_is_asked_for() -> None:
-    """By name, from what plugins offer; twice is once."""
+    """A plugin's primitive is loaded by name; loading it twice has no effect."""
     offered = registry.default().primitives
 
     for _ in range(2):

@@ -104,11 +104,11 @@ BROKEN = {
     "misspelt": (module(clearfw_strategeis=hookimpl(lambda: 3)), "unknown hook 'clearfw_strategeis'"),
     "argument": (module(clearfw_strategies=clearfw_strategies_with), "extra"),
     "raises": (module(clearfw_strategies=hookimpl(raising)), "RuntimeError: of all things"),
-    "no_list": (module(clearfw_strategies=hookimpl(lambda: 3)), "returned 3, and must return a list"),
-    "nothing": (module(clearfw_strategies=hookimpl(lambda: [3])), "3 is no strategy: .* @hookimpl"),
-    "primitive": (module(clearfw_primitives=hookimpl(lambda: [3])), "returned 3, which is no Primitive"),
+    "no_list": (module(clearfw_strategies=hookimpl(lambda: 3)), "returned 3, but must return a list"),
+    "nothing": (module(clearfw_strategies=hookimpl(lambda: [3])), "3 is not a strategy: .* @hookimpl"),
+    "primitive": (module(clearfw_primitives=hookimpl(lambda: [3])), "returned 3, which is not a Primitive"),
     "workload": (module(clearfw_workloads=hookimpl(lambda: [3])), "returned 3, which has no name"),
-    "twice": (offering("same", "same"), "plugin 'twice' brings strategy 'same', and so does plugin 'twice'"),
+    "twice": (offering("same", "same"), "plugin 'twice' and plugin 'twice' both offer strategy 'same'"),
 }
 
 
@@ -144,7 +144,7 @@ def test_of_two_strategies_of_one_name_the_second_is_refused(install: Install) -
 
     assert list(loaded.strategies) == ["mine"]
     assert info(loaded, "second").reason == (
-        "plugin 'second' brings strategy 'mine', and so does plugin 'first': block one"
+        "plugin 'second' and plugin 'first' both offer strategy 'mine': block one"
     )
 
 
@@ -166,7 +166,7 @@ def test_of_two_plugins_of_one_name_the_second_is_refused(install: Install) -> N
     loaded = load()
 
     assert [plugin.status for plugin in loaded.plugins] == ["active", "failed"]
-    assert "brings plugin 'same', and so does plugin 'same'" in loaded.plugins[1].reason
+    assert "plugin 'same' and plugin 'same' both offer plugin 'same'" in loaded.plugins[1].reason
 
 
 def test_a_blocked_plugin_is_not_even_imported(install: Install) -> None:
@@ -236,7 +236,7 @@ def test_a_directory_brings_its_files(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
-    """It was asked for by name, so it is not passed over."""
+    """A named strategy is not skipped silently."""
     with pytest.raises(ConfigError, match=r"no plugins directory .*gone"):
         load(plugins_dir=tmp_path / "gone")
 
@@ -311,7 +311,9 @@ def test_no_default_stack_is_a_clear_error(install: Install) -> None:
     """The message lists the plugins that could have named one."""
     install("good", offering("mine"))
 
-    with pytest.raises(ConfigError, match=r"no active plugin names one \(active: good\): name a stack"):
+    with pytest.raises(
+        ConfigError, match=r"no active plugin offers a default stack \(active: good\): name a stack"
+    ):
         load().default_stack(Config())
 
 
@@ -335,7 +337,7 @@ def test_the_shipped_default_is_the_kernels(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_plugin_may_replace_the_shipped_default(install: Install) -> None:
-    """The shipped one is asked last."""
+    """The shipped strategy is called last."""
     install("a_mine", module(clearfw_default_stack=hookimpl(lambda: "per_page")))
     install("defaults", clearfw_plugins.defaults)
 

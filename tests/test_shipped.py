@@ -91,7 +91,7 @@ def test_all_pages_are_zero(boot: Boot, config: str, option: str, stack: str) ->
 @pytest.mark.parametrize("stack", VMALLOC)
 @pytest.mark.parametrize("config", CONFIGS)
 def test_all_areas_are_zero(boot: Boot, config: str, stack: str) -> None:
-    """Of one byte, of a page and a byte, of many pages; huge or not."""
+    """Areas of one byte, of a page and a byte, and of many pages; huge or not."""
     machine = boot(f"{config} {ASKS}", stack + "+per_page")
     page = machine.config.page_size
     for nbytes in (1, page, page + 1, 77 * page - 5):

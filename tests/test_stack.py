@@ -147,7 +147,7 @@ def test_a_misspelt_hook_is_found_out(boot: Boot) -> None:
     machine = boot("init_on_alloc=1", "per_page")
     with pytest.raises(PluginError, match="unknown hook 'clearfw_init_on_fre'"):
         machine.register(Typo())
-    with pytest.raises(StrategyError, match="is no strategy"):
+    with pytest.raises(StrategyError, match="is not a strategy"):
         machine.register(OnlyTypo())
 
     assert machine.strategies == ("per_page",)

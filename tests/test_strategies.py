@@ -66,7 +66,7 @@ class Handle:
 
 
 def native(name: str, **options: bool) -> NativeStrategy:
-    """Return a strategy in C whose file nobody reads."""
+    """Return a strategy in C whose file is never read."""
     return NativeStrategy(name, Path(f"{name}.c"), "for a test", **options)
 
 
@@ -87,7 +87,7 @@ KNOWN = {name: native(name) for name in ("batched", "highmem_fallback", "per_pag
 
 
 def test_a_native_plugin_implements_what_its_file_implements(manager: pluggy.PluginManager) -> None:
-    """One hookimpl for each point, so that no other point is asked in vain."""
+    """A strategy has a hookimpl only for the init points that it serves."""
     registered = plugin(Handle({"alloc": True, "vmalloc": True}))
     manager.register(registered)
 
@@ -197,7 +197,7 @@ def test_a_python_file_with_none_or_several_is_refused(tmp_path: Path, text: str
     path = tmp_path / "mine.py"
     path.write_text(text)
 
-    with pytest.raises(StrategyError, match=f"must define one strategy, and defines {defined}"):
+    with pytest.raises(StrategyError, match=f"must define one strategy, but defines {defined}"):
         from_file(path)
 
 
@@ -240,7 +240,7 @@ def test_a_class_for_an_instance_is_told_so() -> None:
 
 def test_an_object_without_hooks_is_no_strategy() -> None:
     """The message names the hooks it could have."""
-    with pytest.raises(StrategyError, match=r"'batched' is no strategy: .*clearfw_init_on_alloc"):
+    with pytest.raises(StrategyError, match=r"'batched' is not a strategy: .*clearfw_init_on_alloc"):
         as_strategy("batched", "mine")
 
 
@@ -265,7 +265,7 @@ def test_a_strategy_from_nowhere_has_no_source() -> None:
 @pytest.mark.parametrize("name", ["", "a+b", "a b", "a/b"])
 def test_a_name_must_fit_into_a_stack(name: str) -> None:
     """What a stack could not spell is refused where it is made."""
-    with pytest.raises(StrategyError, match="cannot stand in a stack"):
+    with pytest.raises(StrategyError, match="cannot be used in a stack"):
         native(name)
 
 
@@ -277,7 +277,7 @@ def test_a_stack_is_first_asked_first() -> None:
 
 
 def test_a_stack_may_hold_files(tmp_path: Path) -> None:
-    """A path stands where a name could, and one with a + in it stands alone."""
+    """A path can be used like a name; a path with a + in it must be the whole stack."""
     path = tmp_path / "mine.c"
     path.write_text("CLEARFW_STRATEGY(mine);\n")
     plus = tmp_path / "c++" / "plus.c"
@@ -296,12 +296,12 @@ def test_an_unknown_name_gets_the_nearest() -> None:
 
 def test_a_stack_asks_nobody_twice(tmp_path: Path) -> None:
     """Neither by its name nor by its file."""
-    with pytest.raises(StrategyError, match="asks 'batched' twice"):
+    with pytest.raises(StrategyError, match="names 'batched' twice"):
         parse_stack("batched+per_page+batched", KNOWN)
 
     path = tmp_path / "mine.c"
     path.write_text("CLEARFW_STRATEGY(mine);\n")
-    with pytest.raises(StrategyError, match="asks 'mine' twice"):
+    with pytest.raises(StrategyError, match="names 'mine' twice"):
         parse_stack(f"{path}+{path}", KNOWN)
 
 
@@ -318,7 +318,7 @@ def test_a_file_is_told_apart_from_others_of_its_name(tmp_path: Path) -> None:
 
 
 def test_strategies_of_several_stacks_are_told_apart(tmp_path: Path) -> None:
-    """One file is one strategy, wherever it stands."""
+    """One file is one strategy, at every place in a stack."""
     mine, other = tmp_path / "mine.c", tmp_path / "other.c"
     for path in (mine, other):
         path.write_text("CLEARFW_STRATEGY(same);\n")

@@ -73,7 +73,7 @@ def test_a_failure_explains_itself(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess()
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*init_on_alloc=1*", f"*clearfw check*{path}*"])
+    result.stdout.fnmatch_lines(["*memory=128M*", f"*clearfw check*{path}*"])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
@@ -88,5 +88,5 @@ def test_a_strategy_is_found_by_name_path_or_itself(tmp_path: Path) -> None:
     assert resolve(path).name == resolve(str(path)).name == "dirty"
     with pytest.raises(UnknownStrategyError, match="unknown strategy 'bached'"):
         resolve("bached")
-    with pytest.raises(StrategyError, match="is no strategy"):
+    with pytest.raises(StrategyError, match="is not a strategy"):
         resolve(object())

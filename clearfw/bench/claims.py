@@ -1,4 +1,4 @@
-"""What a stack of strategies claims, and what it passes on: counted by a witness that stands below it."""
+"""Which pages a stack of strategies claims. A witness at the end of the stack counts the others."""
 
 from __future__ import annotations
 
@@ -20,27 +20,33 @@ if TYPE_CHECKING:
     from clearfw.isolation import Tell
     from clearfw.strategies import Strategy
 
-_GFP = "GFP_HIGHUSER"
+# Asked for zeroes, and not left to hw_tags: an init point is asked whatever the machine booted with.
+_GFP = "GFP_HIGHUSER|__GFP_ZERO|__GFP_SKIP_KASAN"
+_AREA_GFP = "GFP_KERNEL|__GFP_HIGHMEM|__GFP_ZERO"
 _LIST = 100
-_AREA_PAGES = 600  # of more than one huge page
+_AREA_PAGES = 600  # more than one huge page
 _DEADLINE_S = 30.0
 
 
 class _Witness(NativeStrategy):
-    """The core's own strategy that clears what was passed on to it, and counts that."""
+    """The core's own strategy: it clears the pages that others passed on, and counts them."""
 
-    def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002  it is for all
-        """Return it."""
+    def load(self, config: Config) -> _core.NativeStrategyHandle:  # noqa: ARG002  one for all configurations
+        """Return the witness of the core."""
         return _core.witness()
 
 
 def witnessed(stack: Sequence[Strategy]) -> tuple[Strategy, ...]:
-    """Return STACK with the witness below it, so that nothing stays unclaimed."""
-    return (*stack, _Witness("witness", Path(__file__), "clears what was passed on, and counts it"))
+    """Return STACK with the witness at its end, so that all pages are claimed."""
+    return (
+        *stack,
+        _Witness("witness", Path(__file__), "clears pages that others passed on, and counts them"),
+    )
 
 
 def share(machine: Machine, run: Callable[[], object]) -> float:
-    """Return which part of the pages that RUN has cleared is claimed above the witness, 0 to 1."""
+    """Run RUN and return the share of the cleared pages that strategies above the witness claimed, 0 to 1."""
+    run()  # the first time, a replay also looks at what was left dirty: that does not count
     _core.take_witness()
     machine.reset_counters()
     run()
@@ -49,8 +55,8 @@ def share(machine: Machine, run: Callable[[], object]) -> float:
 
 
 def told(stack: Sequence[Strategy], config: Config) -> str:
-    """Return in words what STACK claims on a machine of CONFIG, tried in a child process; empty: nothing."""
-    # Else page_alloc would have cleared an area's pages.
+    """Try STACK on a machine of CONFIG in a child process; return in words what it claims, "" for nothing."""
+    # Otherwise the page allocator would clear the pages of an area.
     asking = attrs.evolve(config, vmalloc_init="always")
 
     def work(tell: Tell) -> None:
@@ -70,7 +76,7 @@ def _tries(machine: Machine) -> Iterator[tuple[str, Callable[[], object]]]:
         machine.free_pages_bulk(machine.alloc_pages_bulk(_LIST, _GFP))
 
     def area() -> None:
-        machine.vmalloc(_AREA_PAGES * machine.config.page_size).free()
+        machine.vmalloc(_AREA_PAGES * machine.config.page_size, _AREA_GFP).free()
 
     for order in range(_core.MAX_ORDER + 1):
         yield f"order {order}", functools.partial(block, order)
@@ -88,7 +94,7 @@ def _tried(machine: Machine, run: Callable[[], object]) -> float:
 def _words(shares: dict[str, float]) -> str:
     orders = [order for order in range(_core.MAX_ORDER + 1) if shares.get(f"order {order}")]
     found = [_of_orders(orders)] if orders else []
-    # Lists are made of single pages: who claims those one by one claims them in a list, too.
+    # Lists consist of single pages: a strategy that claims single pages claims lists too.
     if shares.get("lists") and 0 not in orders:
         found.append("lists of single pages")
     if shares.get("areas"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.workloads.protocol import Bench, Latency, Options, Scene, Timing
 
-# What the label of a variant shows for a strategy that brings its own instructions and calls no primitive.
+# Label of a strategy that has its own instructions and calls no primitive.
 OWN = "own"
 _ALL = 100  # percent
 
@@ -66,7 +66,7 @@ class Variant:
 
 
 def measure(plan: Plan, progress: Progress) -> Iterator[SceneRun]:
-    """Yield what was measured of each scene; PROGRESS is told the rounds done, of how many, and the scene.
+    """Yield the results of each scene; PROGRESS gets finished rounds, all rounds, and the scene.
 
     An interrupt ends it: what was measured so far, in whole rounds, or KeyboardInterrupt where there is none.
     """
@@ -174,18 +174,16 @@ class _Session:
         return next((one for one in baselines if one not in stack), None)
 
     def why_not(self, stack: tuple[Strategy, ...], shares: Mapping[int | None, float]) -> str:
-        """Return why a stack has no row: what it claims instead, or that nothing clears the rest."""
+        """Return why a stack has no row: it claims something else, or no baseline clears the rest."""
         told = claims.told(stack, preflight.small(self.scene.config))
         if not told:
             return f"it claims nothing on this machine: no block of order 0 to {MAX_ORDER}, no list, no area"
         if any(shares.values()):
-            return (
-                f"it claims {told}, and no baseline is there to clear the rest of {self.plan.workload.name}"
-            )
-        return f"it claims {told}, and nothing of what {self.plan.workload.name} has cleared here"
+            return f"it claims {told}, and no baseline clears the rest of {self.plan.workload.name}"
+        return f"it claims {told}, but nothing that {self.plan.workload.name} clears here"
 
     def apply(self, variant: Variant) -> None:
-        """Have the machine ask VARIANT."""
+        """Install VARIANT on the machine."""
         self.machine.set_stack(variant.stack)
         if variant.primitive != OWN:
             self.machine.set_primitives(self.by_size(variant.primitive))
@@ -224,14 +222,14 @@ class _Session:
         return {(case, entry.name, OWN): timing.ns / timing.nbytes}
 
     def note(self, variant: Variant, case: int | None, timing: Timing) -> _Key:
-        """Return the row of a sample, having noted what is not its time."""
+        """Return the row of a sample, and keep its bytes and its first dirty byte."""
         self.nbytes[case] = timing.nbytes
         if timing.dirty is not None:
             self.dirty.setdefault((variant.label, variant.primitive), timing.dirty)
         return case, variant.label, variant.primitive
 
     def take_latencies(self) -> None:
-        """In a run of its own: a clock reading around every allocation would change the throughput."""
+        """Time single allocations in a separate run, because reading the clock changes the throughput."""
         for variant in self.variants:
             self.apply(variant)
             with _blaming(variant.label):
@@ -342,11 +340,11 @@ def _how(options: Options) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _blaming(label: str) -> Iterator[None]:
-    """Have whatever a strategy in Python raises end in a StrategyError that names it."""
+    """Turn an exception of a Python strategy into a StrategyError with its name."""
     try:
         yield
     except ClearfwError:
         raise
     except Exception as error:
-        msg = f"{label} raised {type(error).__name__}: {error}: mend it, its times are of no use"
+        msg = f"{label} raised {type(error).__name__}: {error}: fix it; its times are not valid"
         raise StrategyError(msg, label) from error

@@ -121,8 +121,6 @@ def available() -> list[Peer]:
 
 def _chunks(bench: Bench) -> ChunkBench:
     if not isinstance(bench, ChunkBench):
-        msg = (
-            "--peers asked for, with a workload that has no chunks for them: use --workload hugetlb or orders"
-        )
+        msg = "--peers does not work with this workload: use --workload hugetlb or orders"
         raise ConfigError(msg)
     return bench

@@ -1,4 +1,4 @@
-"""A plan: what is to be measured, and how."""
+"""The plan of a measurement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What is to be measured.
+    """The plan of a measurement.
 
     Attributes:
         stacks: label and strategies of each row, before primitives multiply them.
@@ -41,7 +41,7 @@ class Plan:
 
 
 def chosen_primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
-    """Return the primitives asked for: each is known, and this CPU has it."""
+    """Return the named primitives; each is known and supported by this CPU."""
     from clearfw import primitives
 
     wanted = (
@@ -54,7 +54,7 @@ def chosen_primitives(registry: Registry, asked: Sequence[str]) -> list[str]:
 def stacks(
     registry: Registry, workload: Workload, options: Options, named: Sequence[str]
 ) -> Iterator[tuple[str, tuple[Strategy, ...]]]:
-    """Yield the rows: the baseline of the workload's init point, then what was named, or all there is."""
+    """Yield the stacks: the baseline of the workload's init point, then the named ones, or all."""
     from clearfw.strategies import parse_stack, told_apart
 
     config = workload.scenes(options)[0].config

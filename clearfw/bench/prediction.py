@@ -43,7 +43,7 @@ class Prediction:
 
 @attrs.frozen(kw_only=True)
 class Recorded:
-    """What a prediction starts from.
+    """Figures that a prediction starts from.
 
     Attributes:
         system_s: the system time of the recorded program.
@@ -57,7 +57,7 @@ class Recorded:
 
 @attrs.frozen
 class Outcome:
-    """What was predicted, and from what; or what is in the way of a prediction."""
+    """A prediction and its input, or the reason why there is none."""
 
     recorded: Recorded | None = None
     predictions: Sequence[Prediction] = ()
@@ -102,16 +102,18 @@ def _own_clears_s(
 def obstacle(trace: Trace, touch: str) -> str | None:
     """Return why nothing can be predicted from TRACE, or None."""
     if trace.ending is None or trace.ending.system_s is None:
-        return "the trace does not say its program's system time: give it with --system-time"
+        return "the trace does not contain its program's system time: give it with --system-time"
     if trace.origin.init_on_alloc is None or trace.origin.init_on_free is None:
-        return "the trace does not say what its kernel cleared: say --init-on-alloc, --init-on-free on import"
+        return (
+            "the trace does not say what its kernel cleared: import it with --init-on-alloc, --init-on-free"
+        )
     if touch != "none":
-        return f"--touch {touch} times the consumer as well, which is no system time"
+        return f"--touch {touch} also times the consumer, which is not system time"
     return None
 
 
 def predict(recorded: Recorded, results: Sequence[Result]) -> list[Prediction]:
-    """Return one for each ranked result; none where the clears alone exceed what was recorded."""
+    """Return a prediction for each ranked result; none if the clears alone exceed the recorded time."""
     rest_s = recorded.system_s - recorded.clears_s
     baseline = next((one for one in results if one.baseline == (one.strategy, one.primitive)), None)
     if rest_s < 0 or baseline is None:

@@ -1,4 +1,4 @@
-"""Preflight: strategies run once in a child process, so that a crash is told in a line."""
+"""Preflight: each strategy runs once in a child process, so that a crash becomes one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(plan: Plan, label: str, stack: tuple[Strategy, ...], deadline_s: float
 
     outcome = isolation.run(work, deadline_s)
     if outcome.end:
-        msg = f"{label} {outcome.end}: nothing of it was timed"
+        msg = f"{label} {outcome.end}, so it was not timed"
         raise StrategyError(msg, label)
     for message in outcome.told:
         raise StrategyError(message["error"], label)

@@ -1,4 +1,4 @@
-"""Results: what a measurement found, and its JSON form, schema clearfw.bench/1."""
+"""Results of a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Roofline:
-    """The best primitive over the same memory in the same rounds, with no allocator in the way."""
+    """The best primitive over the same memory in the same rounds, without an allocator."""
 
     order: int | None
     primitive: str
@@ -25,7 +25,7 @@ class Roofline:
 
 @attrs.frozen
 class Skipped:
-    """A strategy that was not timed: it passes on here, or it is broken."""
+    """A strategy that was not timed, because it claims nothing here or is broken."""
 
     strategy: str
     reason: str
@@ -37,20 +37,20 @@ class Result:
     """One row: a strategy with a primitive, on one case of a workload.
 
     Attributes:
-        primitive, resolved: as asked for ("best"), and which it is for blocks of this order.
-        scene: the machine it ran on, where a workload has several.
-        order: of the blocks; None for all together.
-        bytes: cleared in one sample.
-        rounds, rounds_thrown_out: samples that count, and those of disturbed rounds.
+        primitive, resolved: the name in the options ("best"), and the primitive it means for this order.
+        scene: the machine, if the workload has several.
+        order: order of the blocks; None for all orders together.
+        bytes: bytes cleared in one sample.
+        rounds, rounds_thrown_out: samples that count, and samples of disturbed rounds.
         gbps: 1e9 bytes a second, at the median.
-        modes_gbps: more than one where the samples fall into groups far apart.
-        baseline: the strategy and primitive that ratio is against.
+        modes_gbps: several if the samples fall into groups that are far apart.
+        baseline: the strategy and primitive that the row is compared with.
         ratio: time(baseline) / time(this), above 1 is faster; None without baseline, or if left dirty.
         of_roofline: the share of the roofline reached.
-        latency: of single operations, where they were timed.
-        latency_by_order: likewise, where a row is of several orders.
+        latency: latencies of single operations, if they were timed.
+        latency_by_order: the same for each order, if a row covers several.
         claims: the share of the pages that it cleared itself, or None where that was not counted.
-        dirty_offset: the first byte of a sample found dirty, where the strategy did not clear.
+        dirty_offset: the first byte of a sample that was left dirty, or None.
 
     """
 
@@ -83,11 +83,11 @@ class SceneRun:
     """Everything measured on one machine.
 
     Attributes:
-        label: of the scene, where the workload has several.
-        how: what the configuration does not say of it: "touch=all", "hot", "2 threads".
+        label: name of the scene, if the workload has several.
+        how: options that are not in the configuration: "touch=all", "hot", "2 threads".
         config: the machine's command line.
-        backing, huge_bytes: what the memory really was.
-        rounds: finished ones.
+        backing, huge_bytes: the backing in use, and how much of it is huge.
+        rounds: number of finished rounds.
 
     """
 
@@ -105,7 +105,7 @@ class SceneRun:
 
 
 def problems(runs: Iterable[SceneRun]) -> list[str]:
-    """Return a line for each strategy that was found wanting."""
+    """Return a line for each strategy that failed."""
     found: dict[str, None] = {}
     for run in runs:
         for skipped in run.skipped:
@@ -120,5 +120,5 @@ def problems(runs: Iterable[SceneRun]) -> list[str]:
 def _dirt(result: Result) -> str:
     where = f"byte {result.dirty_offset} of a sample"
     return (
-        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are of no use"
+        f"{result.strategy} ({result.primitive}) left memory dirty, first at {where}: its times are not valid"
     )

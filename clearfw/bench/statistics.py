@@ -1,4 +1,4 @@
-"""What can be said of rounds of samples on a shared machine: medians of paired ratios, never means."""
+"""Statistics of rounds on a shared machine: medians of paired ratios, never means."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 
 cdef class Arena:
-    """All free memory of a machine, held in chunks that are measured one at a time (csrc/bench/arena.h)."""
+    """All free memory of a machine, in chunks that are measured one at a time (csrc/bench/arena.h)."""
 
     cdef CoreMachine machine
     cdef arena c
@@ -74,7 +74,7 @@ cdef class Arena:
 
     @property
     def nchunks(self) -> int:
-        """How many chunks there are."""
+        """Number of chunks."""
         return self.c.nr_chunks
 
     @property
@@ -124,7 +124,7 @@ cdef class Arena:
         return ns
 
     def dirty(self, unsigned int chunk):
-        """Fill the chunk with garbage, as much of it as is to be dirty, and leave none of it in a cache."""
+        """Fill the dirty share of the chunk with garbage, and leave no line of it in a cache."""
         self._check_chunk(chunk)
         self.machine.calls += 1
         with nogil:

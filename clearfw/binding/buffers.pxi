@@ -48,7 +48,7 @@ cdef class _Buffer:
 
     @property
     def is_freed(self) -> bool:
-        """Whether it was given back."""
+        """Whether the block was freed."""
         return self.freed
 
 
@@ -80,12 +80,12 @@ cdef class Pages(_Buffer):
 
     @property
     def npages(self) -> int:
-        """How many pages."""
+        """Number of pages."""
         return 1 << self.order
 
     @property
     def nbytes(self) -> int:
-        """How many bytes."""
+        """Number of bytes."""
         return 1 << (self.order + self.machine.require().page_shift)
 
     @property
@@ -258,13 +258,13 @@ cdef class VmallocArea(_Buffer):
 
     @property
     def address(self) -> int:
-        """Where it begins, with its KASAN tag."""
+        """Address of the first byte, with its KASAN tag."""
         self.require()
         return <uintptr_t>self.area.tagged
 
     @property
     def nbytes(self) -> int:
-        """Bytes as asked for."""
+        """Requested size in bytes."""
         self.require()
         return self.area.nbytes
 

@@ -365,6 +365,8 @@ cdef extern from "check/examiner.h" nogil:
         uint64_t shared_pc[16]
         int nr_shared
         uint64_t waste, waste_of, remaps, remaps_of, longest_clear
+
+cdef extern from "check/examination.h" nogil:
     int examiner_init(c_examiner *examiner, c_machine *machine, const clearfw_strategy *subject,
                       const clearfw_observed *observed, clearfw_error *err)
     int examiner_init_callback(c_examiner *examiner, c_machine *machine, init_callback callback, void *context,

@@ -25,7 +25,7 @@ cdef extern from "trace/intern.h" nogil:
 
 
 cdef trace_events _columns(object events) except *:
-    """Return pointers into EVENTS, whose arrays must outlive them."""
+    """Return pointers into EVENTS; the arrays must outlive the pointers."""
     cdef trace_events c
     cdef const uint64_t[::1] ts = events.ts, pfn = events.pfn
     cdef const uint32_t[::1] gfp = events.gfp

@@ -59,7 +59,7 @@ cdef class HugetlbPool:
 
     @property
     def nr_free(self) -> int:
-        """Huge pages in the pool that nobody has."""
+        """Free huge pages in the pool."""
         return self.pool.nr_free
 
     @property

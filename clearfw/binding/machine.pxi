@@ -312,14 +312,14 @@ cdef class CoreMachine:
         self.calls += 1
         with nogil:
             status = c_vfree(machine, start)
-        # Any other failure is a page's, which nobody cleared: by then the area is gone.
+        # Any other failure comes from a page that no strategy cleared; the area no longer exists then.
         area.freed = status not in (-CLEARFW_EIN_INIT, -CLEARFW_EMAP_COUNT)
         self.leave(status)
 
     # Strategies
 
     def _bind(self, int point, list handles):
-        """Make POINT a native chain of HANDLES, first asked first."""
+        """Make POINT a native chain of HANDLES, in the order in which they are called."""
         cdef c_machine *machine = self.require()
         cdef const clearfw_strategy *chain[16]
         cdef int nr = 0
@@ -372,7 +372,7 @@ cdef class CoreMachine:
 
     @property
     def backing(self) -> str:
-        """What was obtained: hugetlb, thp or base. See huge_bytes for how much of it is huge."""
+        """The backing in use: hugetlb, thp or base. huge_bytes says how much of it is huge."""
         return _BACKINGS[<int>self.require().memory.backing]
 
     @property
@@ -412,7 +412,7 @@ cdef class CoreMachine:
         return self.require().init_on_free
 
     def fill(self, unsigned char byte, pfn=None, npages=None):
-        """Set every byte of NPAGES pages (all, if not given) from PFN on, whoever has them."""
+        """Set every byte of NPAGES pages (by default all) from PFN on, allocated or not."""
         cdef c_machine *machine = self.require()
         cdef uint32_t first
         cdef size_t count
@@ -455,7 +455,7 @@ cdef class CoreMachine:
         self.calls -= 1
 
     def what_is_wrong(self):
-        """Return None when every structure of the machine is valid, else the first thing that is not."""
+        """Return None if every structure of the machine is valid, otherwise the first error."""
         cdef c_machine *machine = self.require()
         cdef const char *wrong
         self.calls += 1
@@ -501,7 +501,7 @@ cdef class CoreMachine:
     # What checks ask of an init point, without an allocation
 
     def init_pages(self, str point, uint32_t pfn, unsigned int npages):
-        """Have NPAGES pages from PFN on cleared at POINT ("alloc" or "free"), whoever has them; raises as it would."""
+        """Call POINT ("alloc" or "free") for NPAGES pages from PFN on, allocated or not; raises its errors."""
         cdef c_machine *machine = self.require()
         cdef c_cpu *cpu = this_cpu(machine)
         cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)
@@ -513,7 +513,7 @@ cdef class CoreMachine:
         self.leave(status)
 
     def init_bulk(self, str point, list pfns not None) -> list:
-        """Have a list of pages cleared as one batch; return the list as the strategies left it, None for no page."""
+        """Clear a list of pages as one batch; return the list as the strategies left it, with None for no page."""
         cdef c_machine *machine = self.require()
         cdef c_cpu *cpu = this_cpu(machine)
         cdef init_point where = <init_point><int>POINTS.index(point, 0, 2)

@@ -13,12 +13,12 @@ cdef class PageRange:
 
     @property
     def npages(self) -> int:
-        """How many pages."""
+        """Number of pages."""
         return self.count
 
     @property
     def nbytes(self) -> int:
-        """How many bytes."""
+        """Number of bytes."""
         return self.count << self.machine.require().page_shift
 
     @property
@@ -51,7 +51,7 @@ cdef class PageRange:
 
 
 cdef class VmallocRange:
-    """A vmalloc area, as the init point's hook sees it: the size as asked for."""
+    """A vmalloc area as the init point's hook sees it, with the requested size."""
 
     cdef readonly CoreMachine machine
     cdef const void *start
@@ -59,12 +59,12 @@ cdef class VmallocRange:
 
     @property
     def address(self) -> int:
-        """Where it begins, with its KASAN tag."""
+        """Address of the first byte, with its KASAN tag."""
         return <uintptr_t>self.start
 
     @property
     def nbytes(self) -> int:
-        """Bytes as asked for; the last page counts whole."""
+        """Requested size in bytes; a strategy clears the whole of the last page."""
         return self.size
 
     @property

@@ -84,7 +84,7 @@ cdef class ReplayScript:
 
     @property
     def nops(self) -> int:
-        """How many operations."""
+        """Number of operations."""
         return self.c.nr
 
     @property
@@ -94,7 +94,7 @@ cdef class ReplayScript:
 
     @property
     def census(self) -> dict:
-        """What the events were: csrc/trace/replay_script.h, struct replay_census."""
+        """Counts of the events by class: csrc/trace/replay_script.h, struct replay_census."""
         cdef replay_census *census = &self.c.census
         counts = dict(census[0])
         for name in ("alloc_blocks", "zero_blocks", "fault_blocks", "free_blocks"):
@@ -108,7 +108,7 @@ cdef class ReplayScript:
 
     def run(self, CoreMachine machine not None, *, bint clear=True, bint faults=False, bint unseen=False, bint verify=False,
             str touch="none", bint latency=False) -> dict:
-        """Do it all on MACHINE, and give back what is left allocated; return what was counted.
+        """Replay everything on MACHINE, free the blocks that are still allocated, and return the counts.
 
         With LATENCY, by_order holds (count, total_ns, p50_ns, p99_ns, max_ns) of what may clear. Raises what
         allocating and freeing raise.

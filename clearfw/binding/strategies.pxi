@@ -94,7 +94,7 @@ cdef NativeStrategyHandle _handle(const clearfw_strategy *strategy):
 
 
 def witness() -> NativeStrategyHandle:
-    """Return the strategy for the end of a stack under test: it claims all, and sees what was passed on to it."""
+    """Return the witness, for the end of a stack under test: it claims all pages that others passed on."""
     return _handle(&witness_strategy)
 
 
@@ -104,7 +104,7 @@ def garbage() -> NativeStrategyHandle:
 
 
 def take_witness() -> dict:
-    """Return what the witness saw since the last call: times asked, for how many pages, how often touched and where."""
+    """Return the witness's counts since the last call: calls, pages, touched pages and their places."""
     cdef c_witness seen
     witness_take(&seen)
     return seen

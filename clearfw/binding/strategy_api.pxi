@@ -15,7 +15,7 @@ cdef CoreMachine _machine_here():
 
 
 cdef int _raise_violation(CoreMachine machine) except -1:
-    """Raise at once what a C strategy would only be told at the end of the init point."""
+    """Raise the error at once, which a C strategy gets only at the end of the init point."""
     cdef c_cpu *cpu = _cpu(machine.require())
     if cpu_take_violation(cpu):
         raise _core_error(&cpu.error, machine.stack_name)
@@ -84,7 +84,7 @@ def vmalloc_to_page(uintptr_t address) -> PageRange:
 
 
 def report_faults_to(int fd):
-    """Have a SIGSEGV or SIGBUS of this process write a line to FD that tells what was touched, before it ends it."""
+    """Install a handler for SIGSEGV and SIGBUS that writes a line about the access to FD."""
     cdef int error = crash_report_to(fd)
     if error:
         raise errors.SystemCallError(f"sigaction for faults: {strerror(error).decode()}", error)

@@ -67,7 +67,7 @@ cdef class TraceText:
 
     @property
     def form(self):
-        """What printed the first event: "ftrace", "trace-cmd report" or "perf script"; None before it."""
+        """Program that printed the first event: "ftrace", "trace-cmd report" or "perf script"; None before it."""
         return _FORMS[self.c.form]
 
     @property
@@ -94,7 +94,7 @@ cdef class TraceText:
 
     @property
     def bad(self) -> list:
-        """The first bad lines: line, column, what was expected, and bytes of what was found."""
+        """The first bad lines: line, column, the expected text, and the bytes found."""
         cdef trace_text_bad *bad
         found = []
         for i in range(min(self.c.bads, TRACE_TEXT_BAD)):

@@ -57,8 +57,8 @@ searched(
     "any_count",
     "Blocks of any number of pages, a power of two or not, and never a clear of none.",
     "numpages is an int, and nothing says that it is a power of two: a loop that counts otherwise breaks "
-    "with its next "
-    "caller; and the generic clear_pages() takes 0 pages for 2^32 (mm/page_alloc.c:kernel_init_pages, 7.3).",
+    "with its next caller; and the generic clear_pages() takes 0 pages for 2^32 "
+    "(mm/page_alloc.c:kernel_init_pages, 7.3).",
     "dirty * block * count",
     "zero_pages *",
     points=EVERYWHERE,
@@ -136,9 +136,8 @@ searched(
 searched(
     "small_stack",
     "In every cell: how deep the stack was written to; 8 KiB are the most.",
-    "A kernel stack has 16 KiB, of which whoever called the allocator has had a part: CONFIG_FRAME_WARN is "
-    "2048 "
-    "(lib/Kconfig.debug, 7.3).",
+    "A kernel stack has 16 KiB, of which whoever called the allocator, and an interrupt, have had a part "
+    "(arch/x86/include/asm/page_64_types.h:THREAD_SIZE_ORDER, 7.3).",
     "stack *",
     points=EVERYWHERE,
 )
@@ -202,7 +201,8 @@ searched(
 searched(
     "every_line_ran",
     "Every line of the strategy ran in some cell; what it compares with was taken up as an input.",
-    "What never ran was never looked at: a special case for one size is right or wrong where nobody sees it.",
+    "What never ran was never looked at: a special case for one size is right or wrong where nobody sees it "
+    "(our stacks).",
     points=EVERYWHERE,
 )
 

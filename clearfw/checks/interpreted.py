@@ -8,7 +8,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clearfw import _core
-from clearfw.checks import cells
+from clearfw.checks import cells, search
 from clearfw.config import Config
 from clearfw.machine import Machine
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from clearfw.checks.cells import Cell, Job
-    from clearfw.checks.search import Subject, Told
+    from clearfw.checks.search import Subject
     from clearfw.isolation import Tell
     from clearfw.strategies import PythonStrategy
 
@@ -25,29 +25,31 @@ _MOST_PAGES = 33
 _DERIVED = 300
 
 
-def explore(  # noqa: PLR0913, PLR0917  what a child is told
-    strategy: PythonStrategy, job: Job, points: frozenset[str], told: Told, patience_s: float, tell: Tell
+def explore(
+    strategy: PythonStrategy, job: Job, points: frozenset[str], tell: Tell, patience_s: float
 ) -> None:
-    """Ask STRATEGY in cells of JOB, and note what was found in TOLD."""
-    from clearfw.checks import search
+    """Ask STRATEGY, which serves POINTS, in cells of JOB, and tell what was found."""
+    with search.telling(job, tell) as told:
+        told.places |= {(str(strategy.source or ""), line, 0) for line in lines(strategy.implementation)}
+        for cmdline in (job.cmdline(), job.for_areas()):
+            with contextlib.closing(Machine(Config.parse(cmdline), [strategy])) as machine:
+                examiner = _core.Examiner(machine, None, points)
+                examiner.limit(int(patience_s * 1e9), 2**63)
+                subject = search.Subject(job, machine, cmdline, examiner, told, None, search.zones(machine))
+                _watch(strategy, subject, points, tell)
 
-    told.why_plain = ""
-    source = str(strategy.source or "")
-    told.places |= {(source, line, 0) for line in lines(strategy.implementation)}
-    for cmdline in (job.cmdline(), job.for_areas()):
-        with contextlib.closing(Machine(Config.parse(cmdline), [strategy])) as machine:
-            examiner = _core.Examiner(machine, None, points)
-            examiner.limit(int(patience_s * 1e9), 2**63)
-            subject = search.Subject(job, machine, cmdline, examiner, told, None, search.zones(machine))
-            try:
-                with traced(source) as reached, watched(strategy.implementation) as written:
-                    _ask(subject, points, constants(strategy.implementation), tell)
-            finally:
-                examiner.close()
-            told.reached |= {(source, line, 0) for line in reached}
-            for name, line in written.items():
-                told.shared.setdefault(name, f"line {line}" if line else "a line that was not seen")
-            search.note_waste(subject)
+
+def _watch(strategy: PythonStrategy, subject: Subject, points: frozenset[str], tell: Tell) -> None:
+    source, told = str(strategy.source or ""), subject.told
+    try:
+        with traced(source) as reached, watched(strategy.implementation) as written:
+            _ask(subject, points, constants(strategy.implementation), tell)
+        search.note_waste(subject)
+    finally:
+        subject.examiner.close()
+    told.reached |= {(source, line, 0) for line in reached}
+    for name, line in written.items():
+        told.shared.setdefault(name, f"line {line}" if line else "a line that was not seen")
 
 
 def _ask(subject: Subject, points: frozenset[str], values: Iterable[int], tell: Tell) -> None:
@@ -74,8 +76,6 @@ def _ask(subject: Subject, points: frozenset[str], values: Iterable[int], tell: 
 
 
 def _ask_areas(subject: Subject, tell: Tell) -> None:
-    from clearfw.checks import search
-
     for layout in ("blocks", "pages", "huge"):
         with search.laid_out(subject.machine, layout, 520) as area:
             if area is None:
@@ -174,4 +174,4 @@ def watched(implementation: object) -> Iterator[dict[str, int]]:
     try:
         yield written
     finally:
-        implementation.__class__ = cls
+        object.__setattr__(implementation, "__class__", cls)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 
 from clearfw import _core
-from clearfw.checks import cells, flows, interpreted
+from clearfw.checks import cells, flows
 from clearfw.checks.cells import Cell, Job, Zone
 from clearfw.checks.coverage import Coverage
 from clearfw.checks.emulated import EmulatedExaminer, EmulatedMachine
@@ -31,7 +31,6 @@ from clearfw.errors import (
     WindowError,
 )
 from clearfw.machine import Machine
-from clearfw.strategies import NativeStrategy
 from clearfw.toolchain import observed
 from clearfw.toolchain.compiler import compile_c, find_compiler
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clearfw.isolation import Tell
-    from clearfw.strategies import Strategy
+    from clearfw.strategies import NativeStrategy
     from clearfw.toolchain.architectures import Architecture
 
 # Of one call, and of all of a job: what an instrumented strategy may tell of. Counted, so that the same
@@ -304,8 +303,27 @@ class _Budget:
         return self.derived <= _DERIVED
 
 
+@contextlib.contextmanager
+def telling(job: Job, tell: Tell) -> Iterator[Told]:
+    """Yield what is to be filled in of JOB, and tell it, or why the computer did not let it be found."""
+    told = Told()
+    try:
+        yield told
+    except HungError:
+        told.hung = True
+    except (ClearfwError, OSError, MemoryError) as error:
+        # No cell raises: then it was no cell, but the computer.
+        tell({"cannot": f"{error} (on {job.cmdline()})"})
+        return
+    tell({"told": attrs.asdict(told, value_serializer=_serialize)})
+
+
+def _serialize(_: object, __: object, value: Any) -> Any:  # noqa: ANN401  of any type
+    return sorted(value) if isinstance(value, set) else value
+
+
 def explore(  # noqa: PLR0913, PLR0917  what a child is told
-    strategy: Strategy,
+    strategy: NativeStrategy,
     job: Job,
     points: frozenset[str],
     tell: Tell,
@@ -313,25 +331,8 @@ def explore(  # noqa: PLR0913, PLR0917  what a child is told
     architecture: Architecture | None = None,
 ) -> None:
     """Ask STRATEGY, which serves POINTS, in all cells of JOB, here or on ARCHITECTURE, and tell all."""
-    told = Told()
-    try:
-        if isinstance(strategy, NativeStrategy):
-            _Native(strategy, job, points, told, patience_s, architecture).run()
-        else:
-            interpreted.explore(strategy, job, points, told, patience_s, tell)
-    except HungError:
-        told.hung = True
-    except ClearfwError as error:
-        # No cell raises: then it was no cell.
-        tell({"cannot": f"{error} (on {job.cmdline()})"})
-        return
-    tell(
-        {
-            "told": attrs.asdict(
-                told, value_serializer=lambda _, __, value: sorted(value) if isinstance(value, set) else value
-            )
-        }
-    )
+    with telling(job, tell) as told:
+        _Native(strategy, job, points, told, patience_s, architecture).run()
 
 
 @attrs.frozen

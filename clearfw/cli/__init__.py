@@ -1,4 +1,4 @@
-"""The command line: one command a file, and only these print."""
+"""The command line: one file for each command. Nothing else in clearfw prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _STACK = 128 << 10
 
 
 def main() -> None:
-    """Run the command line: exit status 0 done, 1 something failed, 2 cannot, 130 interrupted."""
+    """Run the command line: exit status 0 success, 1 failure, 2 clearfw cannot do it, 130 interrupted."""
     try:
         if said := _small_stack():
             sys.exit(_fail(said))

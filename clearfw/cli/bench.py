@@ -1,4 +1,4 @@
-"""`clearfw bench`: strategies timed against each other."""
+"""`clearfw bench` times strategies and compares them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     shell_complete=names.workloads,
     help="hugetlb (default), orders, lists, churn or vmalloc.",
 )
-@click.option("--memory", type=size, default=0, help="Size of the machine.  [default: the workload's]")
+@click.option("--memory", type=size, default=0, help="Memory of the machine.  [default: the workload's]")
 @click.option("--hot", is_flag=True, help="Clear the same block again and again.")
 @click.option(
     "--init-on-alloc",
@@ -63,16 +63,16 @@ if TYPE_CHECKING:
 )
 @click.option("--init-on-free", "init", flag_value="free", help="Time the clear on free.")
 @click.option("--page-size", type=size, default=4096, help="4K (default), 16K or 64K.")
-@click.option("--threads", type=click.IntRange(1, 64), default=1, help="How many allocate at the same time.")
+@click.option("--threads", type=click.IntRange(1, 64), default=1, help="Threads that allocate at once.")
 @click.option(
     "--dirty",
     type=click.IntRange(0, 100),
     default=100,
     metavar="PERCENT",
-    help="How many of a hundred pages hold anything before their clear.  [default: 100]",
+    help="Percentage of pages that hold data before they are cleared.  [default: 100]",
 )
 @click.option("--peers", is_flag=True, help="Time libc, numpy and the host kernel in the same rounds.")
-@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
+@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput into a .png or .svg file.")
 @click.option("--watch", is_flag=True, help="Check and time again whenever a named file is saved.")
 @measuring_options
 @tree_options
@@ -96,11 +96,11 @@ def bench(
     init: str,
     **options: Any,  # noqa: ANN401  the fields of Options
 ) -> int:
-    """Time strategies against each other, in rounds.
+    """Time strategies and compare them.
 
-    Without arguments: 2 MiB blocks, every installed strategy, and the speed-up over per_page.
-    A STRATEGY is a name, a stack as batched+highmem_fallback, or the path of a .c or .py file.
-    Exit status: 0 done, 1 a strategy found wanting, 2 cannot, 130 interrupted.
+    Without arguments, bench times 2 MiB blocks with every installed strategy, and prints the speed-up over
+    per_page. A STRATEGY is a name, a stack such as batched+highmem_fallback, or the path of a .c or .py file.
+    Exit status: 0 success, 1 a strategy failed, 2 clearfw cannot do it, 130 interrupted.
     """
     from clearfw.bench.plan import chosen_primitives
     from clearfw.bench.run import problems
@@ -148,7 +148,7 @@ def _plan(
     *,
     peers: bool,
 ) -> Plan:
-    """Return what is to be measured, without the strategies that are broken."""
+    """Return the plan of the measurement, without broken strategies."""
     from clearfw.bench.plan import Plan, stacks
     from clearfw.bench.preflight import survivors
 
@@ -173,7 +173,8 @@ def _watch(
     from clearfw.cli import watch
 
     if json_path or plot:
-        msg = f"{'--json' if json_path else '--plot'} asked for with --watch, which has no end: leave one out"
+        option = "--json" if json_path else "--plot"
+        msg = f"{option} does not work with --watch, which runs until Ctrl-C: leave one out"
         raise ConfigError(msg)
     return watch.run(make, watch.files(named, known), console_for(json_path))
 
@@ -185,7 +186,7 @@ def _peers() -> Sequence[Any]:
 
 
 def _measure(plan: Plan, console: Console, runs: list[SceneRun]) -> bool:
-    """Measure into RUNS, and print, scene by scene; return whether an interrupt ended it, or raise that."""
+    """Measure and print each scene, and append it to RUNS; return whether an interrupt ended it."""
     from clearfw.reports.tables import bench as tables
 
     try:

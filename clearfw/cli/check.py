@@ -1,4 +1,4 @@
-"""`clearfw check`: every review question, answered with evidence."""
+"""`clearfw check` runs the review checks on strategies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="CHECK",
     shell_complete=names.checks,
-    help="Ask this check alone; may be repeated.",
+    help="Run only this check; may be repeated.",
 )
 @click.option(
     "--timeout",
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     default="",
     metavar="NAMES",
     shell_complete=names.architectures,
-    help="Ask on arm, arm64, s390x or x86_64 instead, under qemu; commas between several.",
+    help="Run on arm, arm64, s390x or x86_64 under qemu; separate several by commas.",
 )
 @tree_options
 @plugin_options
@@ -78,11 +78,12 @@ def check(
     plugins_dir: Path | None,
     json_path: str | None,
 ) -> int:
-    """Ask of strategies all that a review asks, with evidence.
+    """Run the review checks on strategies.
 
-    Without arguments: every installed strategy. Each check runs in a process of its own, so that whatever a
-    strategy does to it is a finding.
-    Exit status: 0 all passed, 1 a check failed, 2 cannot, 130 interrupted, with what was asked so far.
+    Without arguments, check runs on every installed strategy. Each check runs in a process of its own, so
+    a crash is reported like any other failure.
+    Exit status: 0 all passed, 1 a check failed, 2 clearfw cannot do it, 130 interrupted; the answers up to
+    that point are printed.
     """
     from clearfw.checks import conformance
     from clearfw.reports.tables import check as tables
@@ -119,7 +120,7 @@ def check(
 
 
 def _architectures(asked: str, console: Console) -> Sequence[Architecture | None]:
-    """Return where to ask: None is this computer as it is. Names what is left out for want of a tool."""
+    """Return where to run checks; None means this computer. Prints the architectures that lack a tool."""
     from clearfw.checks import server
     from clearfw.toolchain import architectures
 

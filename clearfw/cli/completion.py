@@ -1,4 +1,4 @@
-"""`clearfw completion`: what makes a shell complete clearfw's command line."""
+"""`clearfw completion` prints the shell script that completes clearfw's command line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SCRIPTS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 @click.argument("shell", type=click.Choice(list(_SCRIPTS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> int:
-    """Print what makes SHELL complete commands and names.
+    """Print the script that completes commands and names in SHELL.
 
-    A line of the examples, in the shell's start-up file (~/.bashrc, ~/.zshrc after compinit,
-    ~/.config/fish/config.fish), has it in every session.
+    Add the line of the example to the shell's start-up file: ~/.bashrc, ~/.zshrc (after compinit) or
+    ~/.config/fish/config.fish.
     """
     script = _SCRIPTS[shell](context.find_root().command, {}, "clearfw", "_CLEARFW_COMPLETE")
     click.echo(script.source())

@@ -1,4 +1,4 @@
-"""`clearfw diff`: two results held against each other."""
+"""`clearfw diff` compares two results."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _RESULT = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("new", type=_RESULT, metavar="NEW.json")
 @json_option
 def diff(old: Path, new: Path, json_path: str | None) -> int:
-    """Hold two results against each other.
+    """Compare two results.
 
-    They are of one kind, as --json wrote them. Exit status: 0 nothing is worse beyond its interval,
-    1 something is, 2 they cannot be compared.
+    Both are files of the same command that --json wrote. Exit status: 0 nothing is worse beyond its interval,
+    1 something is worse, 2 the results cannot be compared.
     """
     from clearfw.reports.tables import diff as comparison_report
     from clearfw.results import diff as comparison

@@ -1,4 +1,4 @@
-"""`clearfw export`: a trace for other programs, or for keeping."""
+"""`clearfw export` writes a trace in another format."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from clearfw.cli.options import console_for, examples, file
     type=file,
     required=True,
     metavar="FILE.parquet|.trace",
-    help="Parquet for other programs, or a trace again, compressed for keeping.",
+    help="Parquet for other programs, or a compressed trace.",
 )
 def export(trace: Path, output: str) -> int:
-    """Write a trace again, in another format.
+    """Write a trace in another format.
 
-    FILE is whole, or not there.
+    If the export fails, no file is left behind.
     """
     from rich.progress import Progress
 
@@ -39,7 +39,7 @@ def export(trace: Path, output: str) -> int:
         exports.export(given, Path(output), lambda done: bar.update(task, completed=done))
     if given.truncated:
         console.print(
-            f"{trace} ends within a batch, or is damaged there: what followed is not exported", soft_wrap=True
+            f"{trace} ends within a batch, or is damaged there: the rest is not exported", soft_wrap=True
         )
     console.print(
         f"{given.nevents:,} events, {Path(output).stat().st_size:,} bytes in {output}", soft_wrap=True

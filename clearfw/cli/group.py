@@ -1,4 +1,4 @@
-"""The commands together, and how their failures end: one line, and an exit status."""
+"""The group of all commands. A failure prints one line and returns an exit status."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ for _command in (
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run it and return the exit status."""
-    # As other tools do when whoever reads the output has seen enough.
+    """Run the command line and return the exit status."""
+    # As other tools: end quietly when the reader of a pipe closes it.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     warnings.showwarning = _warn
     allow_any_name()

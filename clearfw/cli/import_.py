@@ -1,4 +1,4 @@
-"""`clearfw import`: the text of ftrace, trace-cmd or perf, made a trace."""
+"""`clearfw import` makes a trace from the text of ftrace, trace-cmd or perf."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from clearfw.traces.import_text import Import
     from clearfw.traces.text_input import Text
 
-# Of names that the text is to blame for, however many they are.
+# The most unknown gfp flags that the summary names.
 _SHOWN = 8
 
 
 def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
     path = Path(text)
     if text == "-" or (path.exists() and not path.is_file()):
-        msg = f"{text} is no regular file, and a trace is one: name a file"
+        msg = f"{text} is not a regular file, and a trace must be one: name a file"
         raise click.BadParameter(msg)
     return Path(file(text))
 
@@ -61,19 +61,23 @@ _ON_OFF = click.Choice(["on", "off"])
     type=click.Choice(["4K", "16K", "64K"]),
     default="4K",
     show_default=True,
-    help="Of the kernel that was traced.",
+    help="Page size of the traced kernel.",
 )
-@click.option("--init-on-alloc", type=_ON_OFF, callback=_switch, help="Whether it was in force there.")
-@click.option("--init-on-free", type=_ON_OFF, callback=_switch, help="Likewise.")
+@click.option(
+    "--init-on-alloc", type=_ON_OFF, callback=_switch, help="Whether the traced kernel had init_on_alloc on."
+)
+@click.option(
+    "--init-on-free", type=_ON_OFF, callback=_switch, help="Whether the traced kernel had init_on_free on."
+)
 @json_option
 def import_(file: str, output: Path, page_size: str, json_path: str | None, **about: bool | None) -> int:
-    """Make a trace of the text of ftrace, trace-cmd or perf.
+    """Make a trace from the text of ftrace, trace-cmd or perf.
 
-    FILE may be compressed by xz or gzip; "-" is standard input; a directory has the raw pages of each
-    processor, cpuN.raw, with the format files of their kernel. Lines that cannot be read are counted, and
-    the first of them shown.
-    Exit status: 0 done, 1 done and the text tells of lost events, 2 cannot, 130 interrupted, with what was
-    read so far in the trace.
+    FILE may be compressed with xz or gzip; "-" means standard input. FILE may also be a directory with the
+    raw pages of each processor, cpuN.raw, and the format files of their kernel. Lines that cannot be read
+    are counted, and the first ones are shown.
+    Exit status: 0 success, 1 the text reports lost events, 2 clearfw cannot do it, 130 interrupted; the
+    trace then has what was read so far.
     """
     console = console_for(json_path)
     found = _import(file, output, {"page_size": parse_size(page_size), **about}, console)
@@ -110,7 +114,7 @@ def _import_text(text: Text, output: Path, about: dict[str, Any], console: Conso
 
 
 def _summary(found: Import, output: Path) -> Iterator[str]:
-    """Yield lines that say what came of it."""
+    """Yield the lines of the summary."""
     events, lines = found.events, found.lines
     source = f"{lines['all']:,} lines of {found.form}" if lines["all"] else f"sub-buffers of {found.form}"
     yield f"{output}: {sum(events.values()):,} events, from {source}"
@@ -125,14 +129,14 @@ def _summary(found: Import, output: Path) -> Iterator[str]:
     if found.unknown_gfp:
         more = len(found.unknown_gfp) - _SHOWN
         shown = (*found.unknown_gfp[:_SHOWN], *([f"and {more} more"] * (more > 0)))
-        yield f"  gfp flags that have no name here, left out: {', '.join(shown)}"
+        yield f"  unknown gfp flags, left out: {', '.join(shown)}"
     if found.backwards:
-        yield f"  time went backwards {found.backwards:,} times in the text: the trace is sorted by it"
+        yield f"  time went backwards {found.backwards:,} times in the text, so the trace was sorted by time"
     if found.interrupted:
         yield "  interrupted: the trace has what was read so far"
 
 
 def _lost(found: Import) -> str:
     if found.lost is None:
-        return "not known" + ": perf script --show-lost-events tells of some" * (found.form == "perf script")
+        return "not known" + ": use perf script --show-lost-events" * (found.form == "perf script")
     return f"{found.lost:,}"

@@ -1,4 +1,4 @@
-"""`clearfw info`: what a trace holds."""
+"""`clearfw info` shows what a trace contains."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _PICTURES = (".png", ".svg")
 
 
 def _picture(text: str) -> str:
-    """Return the path of a picture, checked before anything is read."""
+    """Return the path of the plot; a wrong suffix is refused before the trace is read."""
     if Path(text).suffix not in _PICTURES:
-        msg = f"{text} is no name of a picture: end it in {' or '.join(_PICTURES)}"
+        msg = f"{text} is not the name of a plot: it must end in {' or '.join(_PICTURES)}"
         raise click.BadParameter(msg)
     return file(text)
 
 
 @click.command(epilog=examples("clearfw info sort.trace", "clearfw info sort.trace --plot sort.png"))
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--plot", type=_picture, metavar="FILE.png|.svg", help="Draw what is cleared, and live pages.")
+@click.option("--plot", type=_picture, metavar="FILE.png|.svg", help="Draw cleared pages and live pages.")
 @json_option
 def info(trace: Path, plot: str | None, json_path: str | None) -> int:
-    """Tell what a trace holds.
+    """Show what a trace contains.
 
-    Where it is from, its events, orders and flags, the pages that were cleared, and live pages.
+    This prints its origin, events, orders and flags, the pages that were cleared, and live pages.
     """
     from clearfw.reports import plots
     from clearfw.reports.tables import trace as tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from clearfw.cli.measuring import pin
 from clearfw.cli.options import INTERRUPTED, console_for, examples, json_option, size, write_json
+from clearfw.config import format_size
 from clearfw.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,11 +140,13 @@ def bench(
     from clearfw.results import kernel as results
 
     asked = parse_orders(orders)
+    _check_memory(memory, asked)
+    pinned = _checked(cpu)
     console = console_for(json_path)
     prepared = prepare(tree, patch, config, primitive, reverse=reverse)
     stacks = {} if no_model else _stacks(prepared, model)
     builds = build_all(prepared, console)
-    pinned = pin(cpu, 1)
+    os.sched_setaffinity(0, {pinned})
     plan = Plan(
         builds=builds,
         arguments=tuple(boot.split()),
@@ -197,9 +201,10 @@ def check(
     from clearfw.results import kernel as results
 
     console = console_for(json_path)
+    pinned = _checked(cpu)
     prepared = prepare(tree, patch, config, primitive, reverse=reverse, check=True)
     kernels = build_all(prepared, console)
-    pinned = pin(cpu, 1)
+    os.sched_setaffinity(0, {pinned})
     answers: list[Answer] = []
     interrupted = _ask(kernels, boot.split(), timeout, console, answers)
     console.print(table.check(answers))
@@ -264,6 +269,27 @@ def parse_orders(text: str) -> list[int]:
         msg = f"--orders {text} asked for: give orders from 0 to {_MAX_ORDER}, as 0-10 or 0,3,9"
         raise ConfigError(msg)
     return sorted(set(found))
+
+
+def _check_memory(memory: int, orders: Sequence[int]) -> None:
+    """Raise unless MEMORY holds a block of each order, and the host has what the guest and the model take."""
+    from clearfw.host import check_memory
+    from clearfw.kernel_tree.boot import guest_nbytes
+
+    block = 4096 << max(orders)
+    if memory < block:
+        asked = format_size(memory)
+        msg = f"--memory {asked} asked for, a block of order {max(orders)} is {format_size(block)}: give more"
+        raise ConfigError(msg)
+    check_memory(guest_nbytes(memory))
+
+
+def _checked(cpu: int | None) -> int:
+    """Return the processor to boot on; builds still run on all of them."""
+    allowed = os.sched_getaffinity(0)
+    pinned = pin(cpu, 1)
+    os.sched_setaffinity(0, allowed)
+    return max(allowed) if pinned is None else pinned
 
 
 @attrs.frozen

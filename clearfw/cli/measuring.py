@@ -1,4 +1,4 @@
-"""What the commands that measure have in common: the variants asked for, and the run of a plan."""
+"""Options and functions that `bench` and `replay` share."""
 
 from __future__ import annotations
 
@@ -25,39 +25,41 @@ _OPTIONS = (
     click.option(
         "--rounds", type=click.IntRange(min=2), default=15, show_default=True, help="Samples of each row."
     ),
-    click.option("--highmem", type=size, default=0, help="How much of it is in ZONE_HIGHMEM."),
+    click.option("--highmem", type=size, default=0, help="Bytes of --memory to place in ZONE_HIGHMEM."),
     click.option(
         "--kasan",
         type=click.Choice(["off", "generic", "sw_tags", "hw_tags"]),
         default="off",
-        help="The KASAN mode that is modelled.",
+        help="KASAN mode of the model.",
     ),
     click.option(
         "--backing",
         type=click.Choice(["auto", "hugetlb", "thp", "base"]),
         default="auto",
-        help="The host's pages.",
+        help="Host pages that hold the memory.",
     ),
     click.option(
         "--touch",
         type=click.Choice(["none", "first", "all"]),
         default="none",
-        help="Use a block once cleared.",
+        help="How a consumer uses each block after its clear.",
     ),
     click.option(
         "--primitive",
         multiple=True,
         metavar="NAME",
         shell_complete=names.primitives,
-        help='Its name, "kernel" or "best"; may be repeated.  [default: both]',
+        help='A name, "kernel" or "best"; may be repeated.  [default: kernel and best]',
     ),
     click.option("--cpu", type=int, help="Run on this processor.  [default: the last allowed]"),
-    click.option("--seed", type=int, default=0, help="Of the order of samples, and of what is generated."),
+    click.option(
+        "--seed", type=int, default=0, help="Seed for the order of samples and for generated workloads."
+    ),
 )
 
 
 def measuring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every measurement: its machine, its rounds, and what consumes a block."""
+    """Add the options that every measurement has."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -71,14 +73,15 @@ def tell_failed(registry: Registry) -> None:
 
 
 def pin(cpu: int | None, threads: int) -> int | None:
-    """Pin to one processor and return it, unless several threads want several."""
+    """Pin this process to one processor and return it; with several threads, return None."""
     allowed = os.sched_getaffinity(0)
     if cpu is not None and cpu not in allowed:
-        msg = f"--cpu {cpu} asked for, allowed are {', '.join(map(str, sorted(allowed)))}: choose one of them"
+        others = ", ".join(map(str, sorted(allowed)))
+        msg = f"--cpu {cpu} is not among the processors that this process may use: choose one of {others}"
         raise ConfigError(msg)
     if threads > 1:
         if cpu is not None:
-            msg = f"--cpu {cpu} asked for with --threads {threads}, which would take turns: leave one out"
+            msg = f"--cpu {cpu} and --threads {threads} exclude each other: leave one out"
             raise ConfigError(msg)
         return None
     pinned = max(allowed) if cpu is None else cpu
@@ -103,7 +106,7 @@ def measured(plan: Plan, console: Console) -> Iterator[SceneRun]:
 
 
 def save(document: dict[str, Any], json_path: str | None, plot: Path | None) -> None:
-    """Write what was measured as JSON, and as a picture of its throughput."""
+    """Write the results as JSON and as a plot of throughput."""
     if json_path:
         write_json(json_path, document)
     if plot:
@@ -121,6 +124,6 @@ def _plot(document: dict[str, Any], path: Path) -> None:
         if (rows := found.ranked(scene))
     ]
     if not charts:
-        msg = f"--plot {path} asked for, no strategy has a figure: see why above"
+        msg = f"--plot {path} has nothing to draw, because no strategy has a figure: see the messages above"
         raise ConfigError(msg)
     plots.throughput(charts).save(path)

@@ -1,4 +1,4 @@
-"""Names that a shell completes: strategies, files, workloads, primitives, checks, architectures, plugins."""
+"""Completions for the shell: strategies, files, workloads, primitives, checks, architectures, plugins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def strategies(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the strategies and files that may end a stack; where there are none, leave it to the shell."""
+    """Return the strategies and files that can complete a stack; without any, the shell completes files."""
     above, plus, begun = incomplete.rpartition("+")
     known = {name: one.summary for name, one in _registry().strategies.items()}
     here = {path.name: "" for path in sorted(Path().glob("*")) if is_file_name(path.name)}
@@ -32,7 +32,7 @@ def strategies(_context: click.Context, _parameter: click.Parameter, incomplete:
 
 
 def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Leave it to the shell, which knows the files."""
+    """Let the shell complete files."""
     return [CompletionItem(incomplete, type="file")]
 
 
@@ -44,10 +44,13 @@ def workloads(_context: click.Context, _parameter: click.Parameter, incomplete: 
 
 
 def primitives(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the primitives that this processor has, and the words for a choice among them."""
+    """Return the primitives of this processor, and the names "kernel" and "best"."""
     from clearfw import _core
 
-    chosen = [("kernel", "what Linux takes on this processor"), ("best", "what was measured best on it")]
+    chosen = [
+        ("kernel", "what Linux uses on this processor"),
+        ("best", "the fastest one, as measured on this processor"),
+    ]
     core = [(one["name"], one["instruction"]) for one in _core.primitives() if one["supported"]]
     brought = [(name, one.summary) for name, one in _registry().primitives.items()]
     return _beginning(incomplete, [*chosen, *core, *brought])
@@ -61,14 +64,14 @@ def checks(_context: click.Context, _parameter: click.Parameter, incomplete: str
 
 
 def plugins(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return what -p takes."""
+    """Return the values that -p takes."""
     return _beginning(incomplete, ((f"no:{one.name}", one.origin) for one in _registry().plugins))
 
 
 def architectures(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the architectures that may end a list of them."""
+    """Return the architectures that can complete a list of architectures."""
     from clearfw.toolchain.architectures import ARCHITECTURES
 
     above, comma, begun = incomplete.rpartition(",")
@@ -79,7 +82,7 @@ def _registry() -> Registry:
     from clearfw import registry
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd about a plugin is told when it is used
+        warnings.simplefilter("ignore")  # warnings about a plugin belong to the command that uses it
         return registry.default()
 
 

@@ -1,4 +1,4 @@
-"""`clearfw new`: a plugin package to begin with."""
+"""`clearfw new` writes a plugin package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clearfw.cli.options import examples, json_option, load_registry, write_json
 @click.argument("name")
 @json_option
 def new(name: str, json_path: str | None) -> int:
-    """Write a plugin package for a strategy of this NAME.
+    """Write a plugin package for a strategy called NAME.
 
-    It is made in the directory clearfw-NAME, with a strategy in C, its prototype in Python, tests,
-    benchmarks and a CI file, all of which work; what is left is to change what the strategy does.
+    The new directory clearfw-NAME contains a strategy in C, its prototype in Python, tests, benchmarks and
+    a CI file. All of them work; change the strategy to try your idea.
     """
     from clearfw.scaffold import package
 

@@ -1,4 +1,4 @@
-"""What several commands have in common: plugins to load, and where tables and JSON go."""
+"""Options and functions that several commands share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 def size(text: object) -> int:
-    """Return the bytes of an option such as 256M."""
+    """Return the number of bytes for an option such as 256M."""
     try:
         return parse_size(str(text))
     except ConfigError as error:
@@ -35,35 +35,35 @@ def size(text: object) -> int:
 
 
 def file(text: str) -> str:
-    """Return the path JSON goes to, or "-": checked before anything is measured."""
+    """Return the path of an output file, or "-"; a bad path is refused before anything is measured."""
     path = Path(text)
     if text == "-":
         return text
     if not path.parent.is_dir():
-        msg = f"there is no directory {path.parent}: create it first"
+        msg = f"the directory {path.parent} does not exist: create it first"
         raise click.BadParameter(msg)
-    # A file is written beside the old one, and so its directory must take one; a device is written as it is.
+    # A new file is written next to the old one, so the directory must be writable. Devices are written to.
     needed = [path] if is_device(path) else [one for one in (path, path.resolve().parent) if one.exists()]
     if path.is_dir() or not all(os.access(one, os.W_OK) for one in needed):
-        msg = f"{path} cannot be written: name a file in a directory of yours"
+        msg = f"{path} cannot be written: name a file that you may write"
         raise click.BadParameter(msg)
     return text
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a command's help: what may be typed, as it stands."""
+    """Return the examples at the end of a command's help."""
     return "\n\n".join(["Examples:", "\n".join(["\b", *(f"  {line}" for line in lines)])])
 
 
 def picture(text: str) -> Path:
-    """Return the path a picture goes to: checked before anything is measured."""
+    """Return the path of a plot; a bad path is refused before anything is measured."""
     from clearfw.reports.plots import SUFFIXES
     from clearfw.results.document import check_extra
 
     check_extra()
     path = Path(file(text))
     if path.suffix not in SUFFIXES:
-        msg = f"{path} is not a {' or '.join(SUFFIXES)} file: end its name in one of these"
+        msg = f"{path} is not a {' or '.join(SUFFIXES)} file: use one of these suffixes"
         raise click.BadParameter(msg)
     return path
 
@@ -81,12 +81,12 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--plugins-dir",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Load every .py and .c file of this directory as well.",
+        help="Also load every .py and .c file of this directory.",
     )(command)
 
 
 def trace_option(check: Callable[..., Path]) -> Callable[..., Any]:
-    """Return what adds -o, the trace to write, which CHECK makes a path of or refuses."""
+    """Return a decorator that adds -o, the trace to write; CHECK returns its path or refuses it."""
     return click.option(
         "-o",
         "--output",
@@ -100,7 +100,7 @@ def trace_option(check: Callable[..., Path]) -> Callable[..., Any]:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json."""
-    help_ = 'Write the result as JSON; "-" for standard output.'
+    help_ = 'Write the result as JSON; "-" means standard output.'
     option = click.option(
         "--json", "json_path", type=file, metavar="FILE", shell_complete=names.files, help=help_
     )
@@ -108,12 +108,12 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
-    """Return the registry that -p and --plugins-dir ask for."""
+    """Return the registry for the values of -p and --plugins-dir."""
     from clearfw import registry
 
     wrong = [one for one in plugin if not one.startswith("no:")]
     if wrong:
-        msg = f"-p {wrong[0]} asked for, only -p no:NAME is known: to add a plugin, use --plugins-dir"
+        msg = f"-p {wrong[0]} is not of the form -p no:NAME: to add a plugin, use --plugins-dir"
         raise click.UsageError(msg)
     blocked = [one.removeprefix("no:") for one in plugin]
     if not blocked and plugins_dir is None:
@@ -123,13 +123,13 @@ def load_registry(plugin: Sequence[str], plugins_dir: Path | None) -> Registry:
     for name in blocked:
         if name not in known:
             all_of_them = ", ".join(known)
-            msg = f"-p no:{name} asked for, no such plugin{nearest(name, known)}: known are {all_of_them}"
+            msg = f"-p no:{name} names no plugin{nearest(name, known)}: known are {all_of_them}"
             raise click.UsageError(msg)
     return loaded
 
 
 def console_for(json_path: str | None) -> Console:
-    """Return where tables go: standard error when standard output is for JSON."""
+    """Return the console for tables: standard error if JSON goes to standard output."""
     from clearfw.cli.console import console
 
     return console(to_stderr=json_path == "-")

@@ -1,4 +1,4 @@
-"""`clearfw plugins`: what is installed, its hooks, its status."""
+"""`clearfw plugins` lists the installed plugins with hooks and status."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="End with status 1 where a plugin failed.")
 @json_option
 def plugins(plugin: tuple[str, ...], plugins_dir: Path | None, strict: bool, json_path: str | None) -> int:
-    """List what is installed.
+    """List installed plugins with hooks and status.
 
-    Exit status: 0 listed, 2 cannot; with --strict 1 where a plugin failed.
+    Exit status: 0 success, 2 clearfw cannot do it; with --strict 1 if a plugin failed.
     """
     import attrs
 

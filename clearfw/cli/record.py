@@ -1,4 +1,4 @@
-"""`clearfw record`: a command's page allocations and frees, from the running kernel into a trace."""
+"""`clearfw record` records the page allocations and frees of a command from the running kernel."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from clearfw.traces.file import Ending
 
 _SMALLEST = 64 << 10
-# Seconds between two looks of the progress line: drawing takes time from the reader.
+# Seconds between two updates of the progress line, because drawing takes time from the reader.
 _DRAW_S = 0.25
 
 
 def _output(_context: click.Context, _option: click.Parameter, text: str) -> Path:
     if text == "-":
-        msg = "standard output is the command's: name a file"
+        msg = "standard output belongs to the command: name a file"
         raise click.BadParameter(msg)
     return Path(file(text))
 
@@ -35,7 +35,7 @@ def _output(_context: click.Context, _option: click.Parameter, text: str) -> Pat
 def _buffer(text: object) -> int:
     nbytes = size(text)
     if nbytes < _SMALLEST:
-        msg = f"{text} asked for, a buffer has {_SMALLEST >> 10}K at least"
+        msg = f"{text} is too small for a buffer: give at least {_SMALLEST >> 10}K"
         raise click.BadParameter(msg)
     return nbytes
 
@@ -52,12 +52,14 @@ def _buffer(text: object) -> int:
 @trace_option(_output)
 @click.option("--all", "whole_system", is_flag=True, help="Record the whole system while COMMAND runs.")
 @click.option(
-    "--buffer", type=_buffer, default="16M", show_default=True, metavar="SIZE", help="Of each processor."
+    "--buffer", type=_buffer, default="16M", show_default=True, metavar="SIZE", help="Buffer for each CPU."
 )
 @click.option(
-    "--workload", type=click.Choice(["pagerank", "graph500"]), help="Run this instead of a COMMAND."
+    "--workload",
+    type=click.Choice(["pagerank", "graph500"]),
+    help="Record this program instead of a COMMAND.",
 )
-@click.option("--scale", type=click.IntRange(1, 40), help="The workload's: 2^SCALE vertices.")
+@click.option("--scale", type=click.IntRange(1, 40), help="The workload's graph has 2^SCALE vertices.")
 @json_option
 def record(
     command: tuple[str, ...],
@@ -70,25 +72,25 @@ def record(
 ) -> int:
     """Record the page events of a command; needs root.
 
-    These are the page allocations and frees of COMMAND and its children, or of the whole system.
-    Exit status: 0 recorded, 1 recorded with events lost, 2 cannot, 130 interrupted, with what was recorded
-    kept. The command's own exit status is told, and kept in the trace.
+    The trace has the page allocations and frees of COMMAND and its children, or of the whole system.
+    Exit status: 0 success, 1 events were lost, 2 clearfw cannot do it, 130 interrupted; the trace then has
+    the events up to that point. The exit status of COMMAND is printed and stored in the trace.
     """
     from clearfw.cli.console import console as console_of
     from clearfw.record import recorder
 
     if json_path == "-":
-        msg = "--json - asked for, standard output is the command's: name a file"
+        msg = "--json - is not possible, because standard output belongs to the command: name a file"
         raise click.UsageError(msg)
     run = _workload(workload, scale) if workload else command
     if workload and command:
-        msg = f"--workload {workload} and the command {command[0]!r} asked for: leave one out"
+        msg = f"--workload {workload} and the command {command[0]!r} exclude each other: leave one out"
         raise click.UsageError(msg)
     if scale and not workload:
-        msg = "--scale asked for without --workload, whose it is: add that"
+        msg = "--scale needs --workload: add it"
         raise click.UsageError(msg)
     plan = recorder.RecordPlan(run, output, whole_system, buffer >> 10)
-    # Standard output is the command's.
+    # Standard output belongs to the command.
     console = console_of(to_stderr=True, soft_wrap=True)
     done = _record(plan, console)
     _tell(console, plan, done)
@@ -110,7 +112,7 @@ def _record(plan: RecordPlan, console: Console) -> Recording:
 
     from clearfw.record import recorder
 
-    # No thread that draws: its allocations would be recorded with the whole system's.
+    # No drawing thread: with --all its allocations would be recorded.
     columns = (SpinnerColumn(), TextColumn("recording: {task.description}"), TimeElapsedColumn())
     hidden = not console.is_interactive
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=hidden) as bar:
@@ -134,9 +136,9 @@ def _tell(console: Console, plan: RecordPlan, done: Recording) -> None:
     if ending.exit_status:
         console.print(f"the command {_how(ending.exit_status)}")
     if ending.interrupted:
-        console.print("interrupted: the trace has what was recorded until then")
+        console.print("interrupted: the trace has the events up to that point")
     if ending.unknown_gfp:
-        console.print(f"gfp flags unknown to clearfw, and left out: {', '.join(ending.unknown_gfp)}")
+        console.print(f"unknown gfp flags, left out: {', '.join(ending.unknown_gfp)}")
     if ending.lost:
         twice = format_size(2 * plan.buffer_kb << 10)
         console.print(f"{ending.lost:,} events were lost: record again with --buffer {twice}")
@@ -150,7 +152,7 @@ def _times(ending: Ending) -> str:
 
 def _how(exit_status: int) -> str:
     if exit_status < 0:
-        return f"was ended by signal {-exit_status} ({signal.strsignal(-exit_status)})"
+        return f"was killed by signal {-exit_status} ({signal.strsignal(-exit_status)})"
     return f"ended with status {exit_status}"
 
 

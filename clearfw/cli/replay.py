@@ -1,4 +1,4 @@
-"""`clearfw replay`: a recorded trace through the init points, under every strategy."""
+"""`clearfw replay` replays a recorded trace with every strategy."""
 
 from __future__ import annotations
 
@@ -51,13 +51,15 @@ if TYPE_CHECKING:
     "--init-on-alloc", "mode", flag_value="alloc", default="alloc", help="Clear on allocation (default)."
 )
 @click.option("--init-on-free", "mode", flag_value="free", help="Clear on free.")
-@click.option("--as-recorded", "mode", flag_value="recorded", help="Clear what the recording kernel did.")
+@click.option("--as-recorded", "mode", flag_value="recorded", help="Clear what the recording kernel cleared.")
 @click.option(
-    "--memory", type=size, default=0, help="Size of the machine.  [default: what was live, and more]"
+    "--memory", type=size, default=0, help="Memory of the machine.  [default: a quarter more than was live]"
 )
-@click.option("--system-time", type=click.FloatRange(min=0), help="The recorded program's, in seconds.")
-@click.option("--allow-lost", is_flag=True, help="Replay although events are missing.")
-@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput, as a .png or .svg file.")
+@click.option(
+    "--system-time", type=click.FloatRange(min=0), help="System time of the recorded program, in seconds."
+)
+@click.option("--allow-lost", is_flag=True, help="Replay a trace that lost events.")
+@click.option("--plot", type=picture, metavar="FILE", help="Draw the throughput into a .png or .svg file.")
 @measuring_options
 @plugin_options
 @json_option
@@ -76,10 +78,10 @@ def replay(
     json_path: str | None,
     **options: Any,  # noqa: ANN401  the fields of Options
 ) -> int:
-    """Replay a trace under every strategy, and predict.
+    """Replay a trace with every strategy and predict the gain.
 
-    The clears of every strategy are timed, and the system time of what was recorded is predicted.
-    Exit status: 0 done, 1 found wanting (events were lost, or a strategy misbehaves), 2 cannot,
+    replay times the clears of every strategy and predicts the system time of the recorded program.
+    Exit status: 0 success, 1 the trace lost events or a strategy failed, 2 clearfw cannot do it,
     130 interrupted.
     """
     from clearfw.bench import prediction
@@ -96,9 +98,7 @@ def replay(
     console = console_for(json_path)
     read = _read(trace, system_time)
     if (missing := _missing(read)) and not allow_lost:
-        click.echo(
-            f"clearfw: {missing}: record it again, or replay what there is with --allow-lost", err=True
-        )
+        click.echo(f"clearfw: {missing}: record it again, or use --allow-lost", err=True)
         return 1
     with console.status(f"reading {trace}"):
         workload = ReplayWorkload(prepare(read), mode)
@@ -125,7 +125,7 @@ def replay(
 
 
 def _survivors(plan: Plan, named: tuple[str, ...]) -> Plan:
-    """Return PLAN without the broken strategies: a mix of all orders tells them, however long the trace."""
+    """Return PLAN without broken strategies. A churn of all orders finds them, however long the trace is."""
     from clearfw.bench.preflight import survivors
     from clearfw.workloads.churn import Churn
     from clearfw.workloads.protocol import Options
@@ -146,11 +146,11 @@ def _read(path: Path, system_time: float | None) -> Trace:
 
 
 def _missing(trace: Trace) -> str | None:
-    """Return what is missing from TRACE, or None."""
+    """Return a message about events missing from TRACE, or None."""
     if trace.truncated or trace.ending is None:
-        return f"{trace.path} was cut off, an exact replay is asked for"
+        return f"{trace.path} was cut off, so an exact replay is impossible"
     if trace.ending.lost:
-        return f"{trace.path} lost {trace.ending.lost:,} events, an exact replay is asked for"
+        return f"{trace.path} lost {trace.ending.lost:,} events, so an exact replay is impossible"
     return None
 
 

@@ -1,4 +1,4 @@
-"""`clearfw report`: saved results as a page to look at."""
+"""`clearfw report` makes an HTML page from saved results."""
 
 from __future__ import annotations
 
@@ -30,16 +30,21 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
 )
 @click.option(
-    "-o", "--output", type=file, required=True, metavar="FILE", help='The page; "-": standard output.'
+    "-o",
+    "--output",
+    type=file,
+    required=True,
+    metavar="FILE",
+    help='The HTML file; "-" means standard output.',
 )
-@click.option("--text", "as_text", is_flag=True, help="Plain text in 78 columns, for a mail, not HTML.")
-@click.option("--title", default="clearfw report", show_default=True, help="Its heading.")
-@click.option("--open", "show", is_flag=True, help="Show it in a browser.")
+@click.option("--text", "as_text", is_flag=True, help="Write plain text in 78 columns, for a mail.")
+@click.option("--title", default="clearfw report", show_default=True, help="Heading of the page.")
+@click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 def report(runs: Sequence[Path], output: str, as_text: bool, title: str, show: bool) -> int:
-    """Make one page of HTML of saved results, or a text for a mail.
+    """Make one HTML page, or a text for a mail, from saved results.
 
-    These are what commands wrote with --json. The page needs no network and no other file: pictures, tables
-    that can be sorted, and what each run was measured on.
+    Each RUN.json is a file that a command wrote with --json. The page has plots, sortable tables, and a
+    description of the machine of each run. It needs no network and no other file.
     """
     import webbrowser
 
@@ -48,7 +53,7 @@ def report(runs: Sequence[Path], output: str, as_text: bool, title: str, show: b
     from clearfw.results.document import check_extra, read
 
     if show and output == "-":
-        msg = "--open asked for with -o -, which leaves no file to open: name a file"
+        msg = "--open needs a file to open, but -o - writes none: name a file"
         raise click.UsageError(msg)
     if show and as_text:
         msg = "--open asked for with --text, which no browser needs: leave one out"
@@ -60,6 +65,6 @@ def report(runs: Sequence[Path], output: str, as_text: bool, title: str, show: b
         return 0
     write_text(output, text)
     if show and not webbrowser.open(Path(output).resolve().as_uri()):
-        msg = f"{output} is written, and no browser was found to open it: open it in one of yours"
+        msg = f"{output} was written, but no browser was found: open the file yourself"
         raise UnsupportedError(msg)
     return 0

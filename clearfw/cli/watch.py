@@ -1,4 +1,4 @@
-"""`clearfw bench --watch`: a strategy checked and timed again on every save."""
+"""`clearfw bench --watch` checks and times a strategy again on every save."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SIDE_BY_SIDE = 4
 
 
 def files(named: Sequence[str], known: Mapping[str, Strategy]) -> list[Path]:
-    """Return the files among the strategies that were NAMED.
+    """Return the files among the NAMED strategies.
 
-    Raises ConfigError where there is none, and UnknownStrategyError for a name that is none of the KNOWN.
+    Raises ConfigError if there is no file, and UnknownStrategyError for a name that is not in KNOWN.
     """
     found = []
     for element in itertools.chain.from_iterable(map(elements, named)):
@@ -40,7 +40,7 @@ def files(named: Sequence[str], known: Mapping[str, Strategy]) -> list[Path]:
     missing = next((path for path in found if not path.is_file()), None)
     if missing or not found:
         asked = f"--watch {missing}" if missing else "--watch"
-        msg = f"{asked} asked for, and there is no such file: name the .c or .py file that you edit"
+        msg = f"{asked} found no such file: name the .c or .py file that you edit"
         raise ConfigError(msg)
     return found
 
@@ -50,7 +50,7 @@ def run(make: Callable[[], Plan], edited: Sequence[Path], console: Console) -> i
     names = ", ".join(map(str, edited))
     console.print(f"watching {names}: every save is checked and timed; Ctrl-C ends it", soft_wrap=True)
     kept: collections.deque[Attempt] = collections.deque(maxlen=_SIDE_BY_SIDE)
-    # To be interrupted is how it ends, and not a failure.
+    # An interrupt is the normal end, not a failure.
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             sources = list(_sources(edited))
@@ -63,7 +63,7 @@ def run(make: Callable[[], Plan], edited: Sequence[Path], console: Console) -> i
 def _sources(edited: Sequence[Path]) -> Iterator[Path]:
     for path in edited:
         yield path
-        with contextlib.suppress(ClearfwError):  # it is gone, for now
+        with contextlib.suppress(ClearfwError):  # the file does not exist for the moment
             yield from Source(path).headers
 
 
@@ -72,14 +72,14 @@ def _try(
 ) -> None:
     gone = [str(path) for path in edited if not path.is_file()]
     if gone:
-        console.print(f"{', '.join(gone)} is gone: waiting until it is back", soft_wrap=True)
+        console.print(f"{', '.join(gone)} does not exist: waiting for it", soft_wrap=True)
         return
     wait = attempts.start(make, edited)
     with console.status(f"checking and timing {', '.join(map(str, edited))}"):
         attempt = wait()
     from clearfw.reports.tables import watch as tables
 
-    # Not wrapped: a compiler points at columns.
+    # Not wrapped, because a compiler's message points at columns.
     console.print(tables.summary(attempt), soft_wrap=True)
     if attempt.rows:
         kept.append(attempt)

@@ -1,4 +1,4 @@
-"""`python -m clearfw.graphs`: Graph500's search, or PageRank, over a graph as large as asked for."""
+"""`python -m clearfw.graphs`: Graph500's search, or PageRank, over a graph of a given size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BASE_BYTES = 64 << 20
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that says in one line what is wrong, as all of clearfw does."""
+    """Argument parser that prints errors in one line, like all of clearfw."""
 
     def error(self, message: str) -> NoReturn:
         """End with it."""
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_memory(options)
         status: int = options.run(options)
     except (ClearfwError, MemoryError) as error:
-        return _fail(str(error) or "there is not enough memory: ask for a smaller --scale", 2)
+        return _fail(str(error) or "there is not enough memory: use a smaller --scale", 2)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     return status
@@ -93,7 +93,7 @@ def _check_memory(options: argparse.Namespace) -> None:
     available = host.available_memory()
     if needed > available:
         asked = f"--scale {options.scale} --edge-factor {options.edge_factor}"
-        msg = f"{asked} needs {needed >> 20}M, the host has {available >> 20}M available: ask for less"
+        msg = f"{asked} needs {needed >> 20}M, the host has {available >> 20}M available: use a smaller scale"
         raise MemoryLimitError(msg)
 
 
@@ -108,7 +108,7 @@ def _graph500(options: argparse.Namespace) -> int:
     degrees = np.diff(graph.indptr)
     connected = np.flatnonzero(degrees)
     if not len(connected):
-        return _fail("the graph has no edges but loops: ask for a larger --scale", 2)
+        return _fail("the graph has only loops as edges: use a larger --scale", 2)
     random = np.random.default_rng(options.seed)
     roots = random.choice(connected, min(options.roots, len(connected)), replace=False)
     seconds_an_edge = []
@@ -153,7 +153,7 @@ def _tell_matrix(graph: csr_array, started: float) -> None:
 
 
 def _tell(line: str) -> None:
-    # At once: whoever records sees how far it is.
+    # Flushed at once, so that the user sees the progress.
     print(line, flush=True)  # noqa: T201  it is a program of its own
 
 

@@ -1,4 +1,4 @@
-"""Graph500's breadth-first search, and its validation of what was found."""
+"""Graph500's breadth-first search, and the validation of its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearfw.graphs.kronecker import Numbers, Vertices
 
 NOT_REACHED = -1
-_CHUNK = 1 << 18  # rows whose edges are validated at a time
+_CHUNK = 1 << 18  # rows whose edges are validated in one step
 
 
 def search(graph: csr_array, root: int) -> Vertices:
@@ -57,10 +57,10 @@ def levels(parent: Vertices, root: int) -> Numbers | None:
 
 
 def validate(graph: csr_array, root: int, parent: Vertices) -> str | None:
-    """Return what is wrong with a search tree, None where it is right: Graph500's five conditions."""
+    """Check Graph500's five conditions of a search tree; return the first error, or None."""
     depth = levels(parent, root)
     if depth is None:
-        return "it is no tree: there is a cycle"
+        return "it is not a tree, because it has a cycle"
     inside = np.flatnonzero(parent != NOT_REACHED)
     children = inside[inside != root]
     if (depth[children] != depth[parent[children]] + 1).any():

@@ -29,6 +29,8 @@ CONFIG_PANIC_TIMEOUT=-1
 # What the kernel itself says of its allocator: lib/test_meminit.c, KASAN, DEBUG_VM, page poisoning.
 CHECK = """\
 CONFIG_SYSFS=y
+CONFIG_SLUB=y
+# CONFIG_SLOB is not set
 CONFIG_SLUB_DEBUG=y
 CONFIG_KASAN=y
 CONFIG_KASAN_GENERIC=y

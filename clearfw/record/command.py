@@ -25,7 +25,7 @@ def check(command: Sequence[str]) -> None:
         msg = "no command was given: write it last, as in -- make -j2"
         raise CommandError(msg)
     if shutil.which(command[0]) is None:
-        msg = f"command {command[0]!r} asked for, no such program is found or may be run: look at its path"
+        msg = f"command {command[0]!r} is not found or not executable: check its path"
         raise CommandError(msg)
 
 
@@ -76,13 +76,13 @@ class Command:
             os.waitpid(self.pid, 0)
 
     def start(self) -> None:
-        """Have it execute the command; raises CommandError if that fails."""
+        """Execute the command; raises CommandError on failure."""
         with contextlib.suppress(BrokenPipeError):  # it was killed
             os.write(self._go, b"!")
         error = _read_int(self._report)
         if error:
             why = os.strerror(error)
-            msg = f"command {self._command[0]!r} asked for, it cannot be run ({why}): try it without clearfw"
+            msg = f"command {self._command[0]!r} cannot be run ({why}): try it without clearfw"
             raise CommandError(msg)
 
     def is_over(self) -> bool:
@@ -109,5 +109,5 @@ def _read_pid(fd: int, name: str) -> int:
 
 
 def _read_int(fd: int) -> int:
-    """Return what was written there as a C int; 0: nothing was, and nothing will be."""
+    """Return the C int that was written to the pipe, or 0 if the writer closed it without writing."""
     return int.from_bytes(os.read(fd, 4), sys.byteorder, signed=True)

@@ -1,4 +1,4 @@
-"""Usage: the processor time of what was recorded, from whoever counted it."""
+"""Processor time of the recorded command, from the cgroup, rusage or /proc/stat."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Group:
 
     @classmethod
     def make(cls) -> Self:
-        """Make one below our own; without a path where there is none to be had."""
+        """Make a cgroup below our own; it has no path if none can be made."""
         parent = own_cgroup()
         if parent is None:
             return cls(None)
@@ -86,7 +86,7 @@ class Group:
             self.path = None
 
     def usage(self) -> Usage | None:
-        """Return what was used so far; None where there is no cgroup that counts it."""
+        """Return the usage up to now, or None without a cgroup that counts it."""
         if self.path is None:
             return None
         words = (self.path / "cpu.stat").read_text().split()

@@ -1,4 +1,4 @@
-"""What recorders that were killed left behind."""
+"""Cleans up after recorders that were killed."""
 
 from __future__ import annotations
 

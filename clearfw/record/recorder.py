@@ -43,7 +43,7 @@ _LEFT = re.compile(r"^entries: (\d+)$", re.MULTILINE)
 
 @attrs.frozen
 class RecordPlan:
-    """What to record.
+    """Plan of a recording.
 
     Attributes:
         command: the program and its arguments.
@@ -61,7 +61,7 @@ class RecordPlan:
 
 @attrs.frozen
 class Recording:
-    """What was recorded: the trace's origin and ending, how many events, and what was cleaned up before."""
+    """Result of a recording: the trace's origin and ending, the number of events, and removed instances."""
 
     origin: Origin
     ending: Ending
@@ -151,7 +151,7 @@ class _Reader:
         return self.decoder.events + sum(lane.nr for lane in self.lanes.values())
 
     def read(self, writer: TraceWriter, wait_s: float) -> None:
-        """Wait for a good deal of events, a signal or the command's end, and take what is there."""
+        """Wait for enough events, a signal or the command's end, and read the events."""
         ready = self._wait(wait_s)
         for fd in ready if ready is not None else self.lanes:
             self.decoder.drain(fd, self.lanes[fd], writer)
@@ -235,7 +235,7 @@ class _Run:
         stats = self.instance.stats()
         decoder = self.reader.decoder
         other = decoder.counts["other"]
-        # What was read and what was decoded are one number, unless a sub-buffer was malformed.
+        # The numbers of events read and decoded are equal, unless a sub-buffer was malformed.
         unseen = _sum(_READ, stats) - decoder.events - other
         return Ending(
             lost=losses(stats) + _sum(_LEFT, stats) + max(0, unseen),

@@ -41,11 +41,11 @@ _MOUNT = "clearfw-tracefs-"
 def mounted() -> Iterator[Path]:
     """Give the directory of tracefs, mounted for as long where it is not yet; raises TracingError."""
     if os.geteuid() != 0:
-        msg = f"recording needs root, this is user {os.geteuid()}: run the same with sudo"
+        msg = f"recording needs root, but this is user {os.geteuid()}: run it with sudo"
         raise TracingError(msg)
     if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
         msg = (
-            "this is a PID namespace of its own, and the kernel traces by the pids of the first: "
+            "this process has its own PID namespace, but the kernel traces by the pids of the host: "
             "record on the host, or in a container with --pid=host"
         )
         raise TracingError(msg)
@@ -79,7 +79,7 @@ def _mount(directory: Path) -> None:
         why = " ".join(done.stderr.split()) or f"mount ended with {done.returncode}"
         msg = (
             f"there is no tracefs at {_PLACES[0]}, and it cannot be mounted ({why}): record on the host, "
-            "or in a container that may, with CONFIG_FTRACE in its kernel"
+            "or in a container that may mount it; the kernel needs CONFIG_FTRACE"
         )
         raise TracingError(msg)
 
@@ -134,13 +134,15 @@ class Instance:
         self.path.rmdir()
 
     def set_up(self, buffer_kb: int) -> None:
-        """Have the page events go to buffers of BUFFER_KB for each processor, once it is turned on."""
+        """Enable the page events, with buffers of BUFFER_KB for each processor; recording is still off."""
         self.write("tracing_on", "0")
         self.write("trace_clock", "global")
         try:
             self.write("buffer_size_kb", str(buffer_kb))
         except TracingError as error:
-            msg = f"the kernel gives no {buffer_kb}K for each processor's buffer: ask for a smaller --buffer"
+            msg = (
+                f"the kernel cannot allocate {buffer_kb}K for each processor's buffer: use a smaller --buffer"
+            )
             raise TracingError(msg) from error
         self._write_if_there("buffer_percent", str(_WAKE_PERCENT))
         # What maps pids to names costs at every switch, and nothing here reads it.

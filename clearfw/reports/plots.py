@@ -1,4 +1,4 @@
-"""Pictures of results: bars, curves and latencies, for a file or for a page with colours of its own."""
+"""Plots of results: bars, curves and latencies, for a file or for the HTML report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from clearfw.traces.info import TraceInfo
 
 SUFFIXES = (".png", ".svg")
-# What each colour is for: as it is in a file, and the name of the variable that a page sets instead of it.
+# Colours in a file. The report replaces each by the CSS variable of that name.
 COLOURS = {
     "ink": "#1b2330",
     "muted": "#5a6577",
@@ -65,7 +65,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": COLOURS["rule"],
     "ytick.labelcolor": COLOURS["muted"],
 }
-# Inches: narrow enough to be read on a phone.
+# In inches; narrow enough for a phone.
 _WIDTH = 4.7
 _HEIGHT = 3.6
 _TRACE_WIDTH = 6.8
@@ -74,18 +74,18 @@ _LONGEST_OF_TWO = 22
 
 
 def matplotlib() -> types.ModuleType:
-    """Return matplotlib, or raise MissingExtraError: it is an extra."""
+    """Return matplotlib, an optional package, or raise MissingExtraError."""
     try:
         import matplotlib as mpl
     except ModuleNotFoundError as error:
-        msg = f"pictures need matplotlib, which is not installed: {to_install('matplotlib')}"
+        msg = f"plots need matplotlib, which is not installed: {to_install('matplotlib')}"
         raise MissingExtraError(msg) from error
     found: types.ModuleType = mpl
     return found
 
 
 class Cleared(Protocol):
-    """What is drawn of one order."""
+    """Data of one order in a plot."""
 
     @property
     def order(self) -> int:
@@ -93,12 +93,12 @@ class Cleared(Protocol):
 
     @property
     def cleared_pages(self) -> int:
-        """How many pages of such blocks were cleared."""
+        """Number of cleared pages in blocks of this order."""
 
 
 @attrs.frozen
 class Chart:
-    """Rows to be drawn together, and the rooflines above them."""
+    """Rows that are drawn together, and their rooflines."""
 
     title: str
     rooflines: Sequence[SavedRoofline]
@@ -117,13 +117,13 @@ class Chart:
 
 @attrs.frozen(eq=False)
 class Picture:
-    """A drawing, and what it shows in words."""
+    """A figure, and a description of it in words."""
 
     figure: Figure
     alt: str
 
     def save(self, path: Path) -> None:
-        """Write it to PATH, a .png or .svg file."""
+        """Write the figure to PATH, a .png or .svg file."""
         kind = path.suffix[1:]
         with _style(), replacing(path) as file:
             self.figure.savefig(
@@ -131,7 +131,7 @@ class Picture:
             )
 
     def svg(self, prefix: str) -> str:
-        """Return an <svg> element for a page: colours are its variables, ids begin with PREFIX."""
+        """Return an <svg> element with CSS variables as colours and ids that begin with PREFIX."""
         text = io.StringIO()
         with _style():
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -149,13 +149,13 @@ def _style() -> Iterator[None]:
     from matplotlib import rc_context
 
     with rc_context(_STYLE), warnings.catch_warnings():
-        # A name may have any character; the page's own font has it, or shows that it has not.
+        # A name may contain any character. The font of the page renders it, not this one.
         warnings.filterwarnings("ignore", message="Glyph")
         yield
 
 
 def throughput(charts: Sequence[Chart]) -> Picture:
-    """Return how fast each row clears: bars, or curves where there are several orders; no chart is empty."""
+    """Return a plot of the speed of each row: bars, or curves for several orders. CHARTS are not empty."""
     from matplotlib.figure import Figure
 
     heights = [chart.height for chart in charts]
@@ -167,7 +167,7 @@ def throughput(charts: Sequence[Chart]) -> Picture:
 
 
 def _draw(figure: FigureBase, chart: Chart) -> str:
-    """Draw a chart, and return what it shows in words."""
+    """Draw a chart, and return its description in words."""
     return (_curves if chart.has_curves else _bars)(figure, chart)
 
 
@@ -198,7 +198,7 @@ def _bars(figure: FigureBase, chart: Chart) -> str:
 
 @attrs.frozen
 class _Scale:
-    """What the bars are long by: the ratio to the baseline, or GB/s where nothing was compared."""
+    """The scale of the bars: the ratio to the baseline, or GB/s without a baseline."""
 
     baseline: SavedRow | None
 
@@ -263,7 +263,7 @@ def _bars_in_words(ranked: Sequence[SavedRow], scale: _Scale, roofs: Sequence[fl
 
 
 def _curves(figure: FigureBase, chart: Chart) -> str:
-    """Draw GB/s over the order, a line a strategy and primitive, and the roofline."""
+    """Draw GB/s over the order, with a line for each strategy and primitive, and the roofline."""
     rows = [row for row in chart.rows if row.order is not None]
     orders = _orders(rows)
     axes = _over_orders(figure, orders, _short(chart.title))
@@ -291,7 +291,7 @@ def _over_orders(figure: FigureBase, orders: Sequence[int], title: str) -> Axes:
 
 
 def _series(rows: Sequence[SavedRow]) -> Iterator[tuple[str, str, dict[str, Any], list[SavedRow]]]:
-    """Yield label, colour, line and marker, rows: a colour a strategy, a line a primitive."""
+    """Yield label, colour, line style and rows: a colour for each strategy, a style for each primitive."""
     colours = _colours(dict.fromkeys(row.strategy for row in rows))
     markers = dict(zip(colours, _MARKERS * len(colours), strict=False))
     first = next((row.baseline.primitive for row in rows if row.baseline), None)
@@ -351,7 +351,7 @@ def _ratio_line(axes: Axes, name: str, found: Sequence[SavedRatio | None], place
 
 
 def latencies(rows: Sequence[SavedRow]) -> Picture:
-    """Return p50 (marker), p99 (line) and the longest (stroke) single allocation of each order."""
+    """Return a plot of single allocations by order: p50 (marker), p99 (line), maximum (stroke)."""
     from matplotlib.figure import Figure
 
     timed = [row for row in rows if row.latency and row.order is not None]
@@ -390,7 +390,7 @@ def _latencies_in_words(rows: Sequence[SavedRow]) -> str:
 
 
 def cleared(orders: Sequence[Cleared]) -> Picture:
-    """Return the pages that were cleared, by the order of their blocks."""
+    """Return a plot of cleared pages by order."""
     from matplotlib.figure import Figure
 
     with _style():
@@ -400,7 +400,7 @@ def cleared(orders: Sequence[Cleared]) -> Picture:
 
 
 def _draw_cleared(figure: FigureBase, orders: Sequence[Cleared], title: str) -> str:
-    """Draw a bar for each order; return what they show in words."""
+    """Draw a bar for each order, and return a description in words."""
     pages = dict.fromkeys(range(max((one.order for one in orders), default=0) + 1), 0)
     pages |= {one.order: one.cleared_pages for one in orders}
     total = sum(pages.values())
@@ -415,7 +415,7 @@ def _draw_cleared(figure: FigureBase, orders: Sequence[Cleared], title: str) -> 
 
 
 def trace(figures: TraceInfo) -> Picture:
-    """Return what a trace holds: cleared pages by order, and below them live pages over time."""
+    """Return a plot of a trace: cleared pages by order, and live pages over time."""
     from matplotlib.figure import Figure
 
     total = sum(one.cleared_pages for one in figures.orders)
@@ -429,7 +429,7 @@ def trace(figures: TraceInfo) -> Picture:
 
 
 def _draw_live(figure: FigureBase, figures: TraceInfo) -> None:
-    """Draw the pages that are allocated, over time."""
+    """Draw live pages over time."""
     mib = figures.origin.page_size / (1 << 20)
     seconds = [(ts - (figures.first_ns or 0)) / 1e9 for ts, _ in figures.course]
     peak = figures.census.peak_pages

@@ -1,1 +1,1 @@
-"""Results: what a command found, as it is saved in JSON and read back."""
+"""Results of commands, as they are saved in JSON and read back."""

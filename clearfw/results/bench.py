@@ -97,7 +97,7 @@ class SavedSeconds:
 
 @attrs.frozen
 class SavedBaseline:
-    """What a row is compared with: ratio is time(baseline) / time(row), with its 95 % interval."""
+    """Comparison of a row with the baseline: ratio is time(baseline) / time(row), with its 95 % interval."""
 
     strategy: str
     primitive: str
@@ -116,7 +116,7 @@ class SavedLatency:
 
 @attrs.frozen(kw_only=True)
 class SavedOrderLatency(SavedLatency):
-    """Those of one order, and how long all of them took."""
+    """Latencies of one order, and their total time."""
 
     order: int = attrs.field(validator=ge(0))
     count: int
@@ -154,7 +154,7 @@ class SavedRow:
 
     @property
     def instructions(self) -> str:
-        """The primitive, and which one it was where "best" was asked for."""
+        """The primitive; for "best" also the primitive that it was."""
         same = self.resolved == self.primitive
         return self.primitive if same else f"{self.primitive}: {self.resolved}"
 
@@ -198,7 +198,7 @@ class SavedScene:
 
 @attrs.frozen
 class SavedBenchConfig:
-    """What was asked of a bench."""
+    """Options of a bench."""
 
     workload: str
     touch: str
@@ -208,7 +208,7 @@ class SavedBenchConfig:
 
 @attrs.frozen
 class SavedBench:
-    """What `clearfw bench` measured."""
+    """Saved results of `clearfw bench`."""
 
     environment: dict[str, Any]
     config: SavedBenchConfig
@@ -224,5 +224,5 @@ class SavedBench:
         return [row for row in self.rows(scene) if row.dirty_offset is None]
 
     def ranked(self, scene: SavedScene) -> list[SavedRow]:
-        """Return those that are held against each other: what is interpreted is not."""
+        """Return the rows that are ranked; interpreted rows are not."""
         return [row for row in self.sound(scene) if not row.interpreted]

@@ -57,7 +57,7 @@ class SavedCheck:
 
 @attrs.frozen
 class SavedVerdict:
-    """All answers about one strategy; `arch` is where they were asked for, None on the computer itself."""
+    """All answers about one strategy; `arch` is the architecture, None for this computer."""
 
     strategy: str
     passed: bool
@@ -68,12 +68,12 @@ class SavedVerdict:
 
     @property
     def label(self) -> str:
-        """The strategy, and where it was asked."""
+        """Name of the strategy, with the architecture."""
         return f"{self.strategy} on {self.arch}" if self.arch else self.strategy
 
 
 @attrs.frozen
 class SavedChecks:
-    """What `clearfw check` found."""
+    """Saved results of `clearfw check`."""
 
     results: tuple[SavedVerdict, ...]

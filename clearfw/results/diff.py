@@ -32,7 +32,7 @@ _ORIGIN = ("kernel", "cpu_model", "init_on_alloc", "init_on_free", "source", "co
 
 @attrs.frozen
 class Figure:
-    """What a row says: a number or a word, and the 95 % interval of a number that was measured."""
+    """Value of a row: a number or a word, with the 95 % interval of a measured number."""
 
     value: float | str | None
     ci95: tuple[float, float] | None = None
@@ -62,7 +62,7 @@ class DiffRow:
 
     @property
     def change_ci95(self) -> tuple[float, float] | None:
-        """Its interval, from the far ends of both, and so rather too wide."""
+        """Interval of the change, from the far ends of both intervals, so it is wider than necessary."""
         if self.old.ci95 is None or self.new.ci95 is None or not all(self.old.ci95):
             return None
         (old_low, old_high), (new_low, new_high) = self.old.ci95, self.new.ci95
@@ -96,7 +96,7 @@ class Comparison:
 
 @attrs.frozen
 class _Schema:
-    """How the results of a schema are compared.
+    """Rules for comparing the results of a schema.
 
     Attributes:
         figure: the name of what is compared.
@@ -115,22 +115,23 @@ class _Schema:
 
 
 def load(path: Path) -> Document:
-    """Return the result at PATH; raises OSError, and ResultError for what is none."""
+    """Return the result at PATH; raises OSError, and ResultError if it is not a result."""
     try:
         document: Document = json.loads(read_input(path, MOST_NBYTES))
         name = document["schema"]
         known = name in _SCHEMAS
     except (KeyError, RecursionError, TypeError, ValueError) as error:
-        msg = f"{path} is no result, a JSON object with a schema: write one with --json"
+        msg = f"{path} is not a result, a JSON object with a schema: write one with --json"
         raise ResultError(msg) from error
     if not known:
-        msg = f"{path} has schema {name!r:.40}, compared are {', '.join(_SCHEMAS)}: give two of one of these"
+        schemas = ", ".join(_SCHEMAS)
+        msg = f"{path} has schema {name!r:.40}, which diff does not compare: give two of one of {schemas}"
         raise ResultError(msg)
     return document
 
 
 def compare(old: Document, new: Document) -> Comparison:
-    """Return how NEW differs from OLD; raises ResultError where they cannot be held against each other."""
+    """Return how NEW differs from OLD; raises ResultError if they cannot be compared."""
     name = old["schema"]
     if name != new["schema"]:
         msg = f"cannot compare {name} with {new['schema']}: give two results of one schema"
@@ -173,7 +174,7 @@ def _rows(schema: _Schema, document: Document) -> dict[Key, Figure]:
 
 @attrs.frozen
 class _Reading:
-    """Where a document turns out to be other than its schema says."""
+    """Turns an unexpected document into a ResultError."""
 
     document: Document
 
@@ -182,7 +183,7 @@ class _Reading:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (AttributeError, IndexError, KeyError, TypeError, ValueError)):
-            msg = f"a result says it is {self.document['schema']}, and is not ({error!r:.80}): write it again"
+            msg = f"a result is not as {self.document['schema']} should be ({error!r:.80}): write it again"
             raise ResultError(msg) from error
 
 

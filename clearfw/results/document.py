@@ -1,4 +1,4 @@
-"""Documents: results that were saved as JSON, read back; what a report does not show is not looked at."""
+"""Documents: saved JSON results, read back; only the parts that a report shows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read(path: Path) -> Document:
 
 
 def _refuse(constant: str) -> None:
-    msg = f"{constant} is no number"
+    msg = f"{constant} is not a number"
     raise ValueError(msg)
 
 
@@ -94,19 +94,19 @@ def _structured(raw: dict[str, Any], schema: str, name: str) -> object:
         return converter.structure(raw, MODELS[schema])
     except cattrs.BaseValidationError as error:
         first = " ".join(cattrs.transform_error(error)[0].split())
-        msg = f"{name} is not as {schema} should be ({first}): write it again with this clearfw"
+        msg = f"{name} does not follow {schema} ({first}): write it again with this clearfw"
         raise ResultError(msg) from error
 
 
 def _exactly(accepted: tuple[type, ...]) -> Callable[[Any, type], Any]:
-    """Return a hook that takes values of these types as they are, and converts no others."""
+    """Return a hook that accepts values of these types unchanged, and refuses others."""
 
     def structure(value: Any, _: type) -> Any:  # noqa: ANN401  JSON is anything
         if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
-            msg = f"{value!r:.40} is no {accepted[-1].__name__}"
+            msg = f"{value!r:.40} is not a {accepted[-1].__name__}"
             raise TypeError(msg)
         if isinstance(value, int | float) and abs(value) > _MOST:
-            msg = f"{value!r:.40} is more than anything measured"
+            msg = f"{value!r:.40} is larger than any measured value"
             raise ValueError(msg)
         return value
 

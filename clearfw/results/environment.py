@@ -1,4 +1,4 @@
-"""What a result was measured with: all that someone needs to measure it again."""
+"""The environment of a result: everything that one needs to measure it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trace holds, as it is saved, schema clearfw.info/1."""
+"""Figures of a trace as they are saved, schema clearfw.info/1."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_json(info: TraceInfo) -> dict[str, Any]:
 
 @attrs.frozen
 class SavedOrder:
-    """What a trace has of one order."""
+    """Counts of one order in a trace."""
 
     order: int
     allocs: int
@@ -43,7 +43,7 @@ class SavedOrder:
 
 @attrs.frozen
 class SavedInfo:
-    """What `clearfw info` found in a trace."""
+    """Saved results of `clearfw info`."""
 
     trace: str
     events: int

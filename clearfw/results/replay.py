@@ -50,7 +50,7 @@ def to_json(
 
 @attrs.frozen
 class SavedPrediction:
-    """The system time of a workload with a strategy; `change` is a share of what was recorded."""
+    """Predicted system time with a strategy; `change` is relative to the recorded time."""
 
     strategy: str
     primitive: str
@@ -62,7 +62,7 @@ class SavedPrediction:
 
 @attrs.frozen
 class SavedRecorded:
-    """The system time of what was recorded, and the part of it that clears took."""
+    """Recorded system time, and the part of it that clears took."""
 
     system_s: float
     clears_s: float
@@ -80,7 +80,7 @@ class SavedPredictions:
 
 @attrs.frozen
 class SavedTrace:
-    """What was replayed."""
+    """The replayed trace."""
 
     path: str
     exact: bool
@@ -88,7 +88,7 @@ class SavedTrace:
 
 @attrs.frozen
 class SavedReplay(SavedBench):
-    """What `clearfw replay` measured; its rows are of all orders together."""
+    """Saved results of `clearfw replay`; each row covers all orders together."""
 
     trace: SavedTrace
     mode: str

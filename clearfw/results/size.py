@@ -82,7 +82,7 @@ class SavedWay:
 
 @attrs.frozen
 class SavedSize:
-    """What a strategy costs in code on one architecture."""
+    """Code size of a strategy on one architecture."""
 
     strategy: str
     against: str
@@ -113,7 +113,7 @@ class SavedMissing:
 
 @attrs.frozen
 class SavedSizes:
-    """What `clearfw size` found."""
+    """Saved results of `clearfw size`."""
 
     results: tuple[SavedSize, ...]
     failed: tuple[SavedFailed, ...]

@@ -26,7 +26,7 @@ _LONGEST = 40  # no line of a template grows beyond what ruff format leaves alon
 
 @attrs.frozen
 class Names:
-    """What a package and its parts are called.
+    """Names of a package and its parts.
 
     Attributes:
         distribution: what pip installs, and the directory.
@@ -53,7 +53,7 @@ def names(name: str, taken: Collection[str]) -> Names:
     name = name.removeprefix("clearfw-")
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         msg = (
-            f"{name!r} cannot name a package: begin with a letter, go on with small letters and digits, "
+            f"{name!r} cannot name a package: use a letter first, then small letters and digits, "
             f"with single '-' or '_' between, {_LONGEST} at most, as in two-pass"
         )
         raise PackageError(msg)
@@ -108,7 +108,7 @@ def write(of: Names, directory: Path) -> list[Path]:
         msg = f"{directory} exists already: remove it, or choose another name"
         raise PackageError(msg) from None
     except OSError as error:
-        msg = f"{directory} cannot be made ({error.strerror}): go to a directory of yours"
+        msg = f"{directory} cannot be created ({error.strerror}): go to a directory that you may write"
         raise PackageError(msg) from error
     try:
         for path, text in texts.items():

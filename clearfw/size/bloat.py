@@ -28,7 +28,7 @@ class Change:
 
 @attrs.frozen
 class Bloat:
-    """What changed, the largest growth first.
+    """Changed symbols, the largest growth first.
 
     Attributes:
         before, after: bytes of all symbols; a section's size(1) also counts padding.

@@ -48,7 +48,7 @@ class Way:
 
 @attrs.frozen
 class Size:
-    """What a stack costs on one architecture.
+    """Code size of a stack on one architecture.
 
     Attributes:
         config: what was compiled for, and what of it was left out because no kernel there has it.
@@ -76,7 +76,7 @@ def parse_config(text: str) -> Config:
     words = [_HIGHMEM if word == "highmem" else word for word in text.split(",") if word]
     for word in words:
         if word.partition("=")[0] not in {"highmem", "kasan", "page_size"}:
-            msg = f"--config {word} asked for, it changes no code: give highmem, kasan=MODE or page_size=SIZE"
+            msg = f"--config {word} does not change code: give highmem, kasan=MODE or page_size=SIZE"
             raise ConfigError(msg)
     return Config.parse(" ".join(words))
 
@@ -102,7 +102,7 @@ def units(stack: Sequence[Strategy], against: Sequence[Strategy], sites: int) ->
     points = model_unit.points(old)
     if not points & model_unit.points(new):
         names = "+".join(one.name for one in stack), "+".join(one.name for one in against)
-        msg = f"size of {names[0]} against {names[1]} asked for, no init point is common to both: "
+        msg = f"cannot compare {names[0]} with {names[1]}, which have no init point in common: "
         raise StrategyError(msg + "name another with --against", names[0])
     behind = [one for one in old if one.strategy.name not in {other.strategy.name for other in new}]
     return model_unit.Unit(tuple(old), points, sites), model_unit.Unit((*new, *behind), points, sites)
@@ -115,7 +115,7 @@ def size(
     config: Config,
     sites: int = model_unit.NR_SITES,
 ) -> Size:
-    """Return what STACK costs in code on ARCHITECTURE, AGAINST being what is there today.
+    """Return the code size of STACK on ARCHITECTURE, compared with AGAINST.
 
     Raises CompileError, NoCompilerError, MissingToolError, StrategyError, SymbolsError.
     """
@@ -191,7 +191,7 @@ def all_in_c(registry: Registry) -> list[str]:
 
 
 def compared_with(registry: Registry, stack: Stack, against: str | None) -> Stack:
-    """Return what STACK is compared with: what was named, or a baseline with an init point in common."""
+    """Return the stack to compare with: the named one, or a baseline with an init point in common."""
     from clearfw.strategies import parse_stack
 
     if against is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clearfw.strategies import Strategy
     from clearfw.toolchain.architectures import Architecture
 
-# What stands before a strategy's functions, by where the code is said to be.
+# Declaration before a strategy's functions, for each placement of the code.
 WAYS = {"inline": "static inline", "out of line": "static noinline", "compiler's choice": "static"}
 
 # The callers of mm/page_alloc.c (7.3) that post_alloc_hook() and __free_pages_prepare() are expanded in.
@@ -94,9 +94,7 @@ class Member:
 def member(strategy: Strategy) -> Member:
     """Return STRATEGY as part of a unit; raises StrategyError for one that is not in C, or brings nothing."""
     if not isinstance(strategy, NativeStrategy):
-        msg = (
-            f"size of {strategy.name} asked for, it is not in C: what runs in Python has no size in a kernel"
-        )
+        msg = f"{strategy.name} has no code size, because it is not in C: name a strategy in C"
         raise StrategyError(msg, strategy.name)
     found = _BRINGS.findall(strategy.read.text)
     functions = dict(_FIELD.findall(found[-1][1])) if found else {}
@@ -127,7 +125,7 @@ class Unit:
     sites: int = NR_SITES
 
     def chain(self, point: str) -> Iterator[tuple[Member, str, bool]]:
-        """Yield who is asked at POINT: the member, its function's name there, whether it always claims."""
+        """Yield the members called at POINT: the member, its function's name, whether it always claims."""
         for one in self.members:
             if found := one.at(point):
                 function, always = found
@@ -161,7 +159,7 @@ class Unit:
             yield _VMALLOC_SITE
 
     def _included(self) -> list[Member]:
-        """Return the members that are asked at some point."""
+        """Return the members that are called at some init point."""
         asked = [one.strategy.name for point in self.points for one, *_ in self.chain(point)]
         return [one for one in self.members if one.strategy.name in asked]
 
@@ -179,7 +177,7 @@ class Unit:
         return f"{prefix}_{function}" if function in taken else function
 
     def _is_one_function(self, point: str) -> bool:
-        """Whether one function does it all, as kernel_init_pages() did up to 7.1, wherever it is asked."""
+        """Whether one function clears at all init points, as kernel_init_pages() did up to 7.1."""
         chain = list(self.chain(point))
         others = (list(self.chain(other)) for other in self.points)
         alone = all(len(other) == 1 for other in others if chain[-1] in other) if chain else False
@@ -189,7 +187,7 @@ class Unit:
         """Return the function that a caller calls: a strategy's own, or the one that a stack is made into."""
         if self._is_one_function(point):
             return next(self.chain(point))[1]
-        # One for alloc and free, as in the kernel, where the same is asked at both.
+        # One function for alloc and free if both call the same, as in the kernel.
         alike = list(self.chain("alloc")) == list(self.chain("free"))
         return _STACKED[point if point == "vmalloc" or not alike else ""]
 
@@ -247,5 +245,5 @@ def without_clear(unit: Unit) -> Unit:
 
 
 def points(members: Sequence[Member]) -> frozenset[str]:
-    """Return the init points at which some of MEMBERS are asked."""
+    """Return the init points that call some of MEMBERS."""
     return frozenset(point for point in _POINTS if any(one.at(point) for one in members))

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\.\d+")
 
 @attrs.frozen
 class Symbol:
-    """What one name takes.
+    """Size of one symbol.
 
     Attributes:
         code: whether it is instructions, and not data.
@@ -50,7 +50,7 @@ def _defined(data: bytes, name: str) -> Iterator[Symbol]:
     file = _elf(data, name)
     table = file.get_section_by_name(".symtab")
     if table is None:
-        msg = f"symbols of {name} asked for, it has none: compile it without -s, and do not strip it"
+        msg = f"{name} has no symbols: compile it without -s, and do not strip it"
         raise SymbolsError(msg)
     for symbol in table.iter_symbols():
         section = symbol["st_shndx"]
@@ -69,5 +69,5 @@ def _elf(data: bytes, name: str) -> Any:  # noqa: ANN401  pyelftools has no type
     try:
         return ELFFile(io.BytesIO(data))
     except ELFError as error:
-        msg = f"symbols of {name} asked for, it is no ELF file ({error}): set CC to a compiler that makes one"
+        msg = f"{name} is not an ELF file ({error}): set CC to a compiler that makes one"
         raise SymbolsError(msg) from error

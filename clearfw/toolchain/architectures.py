@@ -96,7 +96,7 @@ class Architecture:
         return None if found == name else Path(found)
 
     def _missing(self, what: str, package: str) -> MissingToolError:
-        msg = f"architecture {self.name} asked for, {what} is not installed: apt-get install {package}"
+        msg = f"architecture {self.name} needs {what}, which is not installed: apt-get install {package}"
         return MissingToolError(msg, package)
 
 

@@ -98,7 +98,7 @@ def source_hash(source: Path | Source) -> str:
 
 
 def as_source(source: Path | Source) -> Source:
-    """Return SOURCE as it is on disk now, unless it was read before."""
+    """Return SOURCE, read from disk unless it was read before."""
     return source if isinstance(source, Source) else Source(source)
 
 
@@ -158,7 +158,7 @@ def outputs(compiler: Compiler, source: Source | None, arguments: Sequence[str])
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, env=environment
         )
-        # It was given copies: told of the files that someone wrote.
+        # The compiler gets copies, but its messages must name the original files.
         stderr = done.stderr.replace(f"{root}/", "/")
         if done.returncode:
             about, text = (source.about, source.text) if source else (arguments[-1], "")
@@ -220,7 +220,7 @@ def _header_digests() -> tuple[str, ...]:
 
 
 def identity(source: Path | Source, options: Sequence[str]) -> str:
-    """Return what a shared object is made of, its compiler left out: headers, SOURCE and OPTIONS.
+    """Return the identity of a shared object without its compiler: headers, SOURCE and OPTIONS.
 
     Raises CompileError if one cannot be read.
     """

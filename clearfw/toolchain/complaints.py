@@ -1,4 +1,4 @@
-"""What a compiler complains of: the names that nobody declares."""
+"""Finds undeclared names in a compiler's messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEMBERS = (
 
 
 def missing_names(stderr: str, source: str) -> tuple[str, ...]:
-    """Return the names that STDERR says nobody declares, each once; not those that SOURCE defines itself."""
+    """Return the undeclared names in STDERR, each once, without those that SOURCE defines itself."""
     found = [(one.start(), one[1]) for pattern in _NAMES for one in pattern.finditer(stderr)]
     found += [
         (one.start(), f"{one['struct']}->{one['member']}")

@@ -1,4 +1,4 @@
-"""A C source as a command found it: read once, however often it is compiled and whoever saves it."""
+"""A C source, read once by a command even if it is compiled several times or saved in between."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Source:
 
     @property
     def data(self) -> bytes:
-        """Its own contents."""
+        """Contents of the file."""
         return next(iter(self.files.values()))
 
     @property
@@ -54,16 +54,16 @@ class Source:
 
     @property
     def text(self) -> str:
-        """Its own contents, as text."""
+        """Contents of the file as text."""
         return self.data.decode(errors="replace")
 
     @property
     def headers(self) -> Mapping[Path, bytes]:
-        """What it includes by a quoted path: an edit there makes another object."""
+        """Headers that the file includes by a quoted path. An edit there makes another object."""
         return dict(list(self.files.items())[1:])
 
     def kernel_headers(self) -> set[str]:
-        """Return the kernel's headers that it includes: strategy.h stands for all of them."""
+        """Return the kernel headers that it includes; strategy.h replaces all of them."""
         named = {name for data in self.files.values() for name in _KERNEL_INCLUDE.findall(data)}
         return {os.fsdecode(name) for name in named if b".." not in name}
 
@@ -97,7 +97,7 @@ class Generated(Source):
 
 
 def below(root: Path, path: Path) -> Path:
-    """Return where the absolute PATH stands below ROOT."""
+    """Return the absolute PATH relative to ROOT."""
     return root / path.relative_to(path.anchor)
 
 
@@ -119,7 +119,7 @@ def headers_below(directory: Path, *patterns: str) -> Iterator[Path]:
 
 
 def _absolute(path: Path) -> Path:
-    # Not resolved: the compiler goes by the path that is written, and not by what a link stands for.
+    # Links are not resolved: the compiler uses the path as written.
     return Path(os.path.abspath(path))  # noqa: PTH100  Path.absolute() keeps "..", which may cross a link
 
 

@@ -17,7 +17,7 @@ _MESSAGE_HEADER = 2
 _BATCH_BUFFERS = 2
 _BATCH_COMPRESSION = 3
 _BUFFER = struct.Struct("<qq")  # offset and length in the body
-_STORED = -1  # a buffer of a compressed batch that was left as it is
+_STORED = -1  # a buffer in a compressed batch that is itself not compressed
 
 
 def unpacked_bytes(message: pa.ipc.Message) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Census:
-    """What the events of a trace were: csrc/trace/replay_script.h, REPLAY_CENSUS.
+    """Counts of a trace's events by class: csrc/trace/replay_script.h, REPLAY_CENSUS.
 
     Attributes:
         events: of any kind.

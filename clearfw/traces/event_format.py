@@ -37,7 +37,7 @@ _EVENT_BYTES = 8
 
 @attrs.frozen
 class Field:
-    """Where a field is, in bytes; size 0: the record has none."""
+    """Place of a field in bytes; size 0 means that the record does not have it."""
 
     offset: int
     size: int
@@ -66,7 +66,7 @@ class Format:
 
 @attrs.frozen
 class Record:
-    """Where one tracepoint's records have what a column holds."""
+    """Places of the fields in the records of one tracepoint."""
 
     id: int
     pid: Field
@@ -78,7 +78,7 @@ class Record:
 
 @attrs.frozen
 class Layout:
-    """Where everything is in a sub-buffer: struct rb_layout of csrc/trace/ring_buffer.h.
+    """Layout of a sub-buffer: struct rb_layout of csrc/trace/ring_buffer.h.
 
     Attributes:
         nbytes: of a sub-buffer, with its header.
@@ -126,7 +126,7 @@ def parse(text: str, what: str) -> Format:
     name, id_ = _NAME.search(text), _ID.search(text)
     fields = _fields(text)
     if name is None or id_ is None or not fields:
-        msg = f"{what} is no event format (no name, ID or fields): copy it from events/kmem/ as it is"
+        msg = f"{what} is not an event format (no name, ID or fields): copy it from events/kmem/ unchanged"
         raise TraceError(msg)
     return Format(name[1], int(id_[1]), fields, text.partition("\nprint fmt:")[2].strip())
 
@@ -135,19 +135,19 @@ def layout(header_page: str, formats: Mapping[Kind, Format]) -> Layout:
     """Return the layout that the kernel's header_page and formats tell of; raises TraceError."""
     header = _fields(header_page)
     if not header.keys() >= {"timestamp", "commit", "data"}:
-        msg = "header_page tells nothing of timestamp, commit and data: copy it from events/ as it is"
+        msg = "header_page does not describe timestamp, commit and data: copy it from events/ unchanged"
         raise TraceError(msg)
     if not formats:
-        msg = f"no format of {', '.join(EVENTS.values())} is there: without one nothing can be decoded"
+        msg = f"the folder has no format of {', '.join(EVENTS.values())}: copy at least one"
         raise TraceError(msg)
     data = header["data"]
     if not 0 < data.size <= BATCH * _EVENT_BYTES or data.offset > data.size:
-        msg = f"header_page has sub-buffers of {data.size} bytes, this reads up to {BATCH * _EVENT_BYTES}"
+        msg = f"header_page has sub-buffers of {data.size} bytes, clearfw reads up to {BATCH * _EVENT_BYTES}"
         raise TraceError(msg)
     records = {kind: _record(kind, form) for kind, form in formats.items()}
     types = {_field(form, "common_type") for form in formats.values()}
     if len(types) > 1:
-        msg = "the formats put common_type in different places: they are of different kernels"
+        msg = "the formats put common_type in different places: they come from different kernels"
         raise TraceError(msg)
     return Layout(
         data.offset + data.size, data.offset, header["timestamp"], header["commit"], types.pop(), records
@@ -158,7 +158,7 @@ def gfp_map(form: Format) -> GfpMap:
     """Return what the print fmt of mm_page_alloc calls each bit of gfp_flags; raises TraceError."""
     table = _FLAG.findall(form.print_fmt.partition("__print_flags")[2])
     if not table:
-        msg = f"the format of {form.name} has no table of gfp flags: it is not the file a kernel gives"
+        msg = f"the format of {form.name} has no table of gfp flags: it is not a kernel's format file"
         raise TraceError(msg)
     known: dict[int, int] = {}
     unknown: dict[int, str] = {}
@@ -180,7 +180,7 @@ def constant(expression: str) -> int:
     try:
         return _value(ast.parse(text.strip(), mode="eval").body) & _WORD
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        msg = f"no constant: {expression.strip()[:60]!r}: the format file has what this clearfw cannot read"
+        msg = f"not a constant: {expression.strip()[:60]!r}: this clearfw cannot read the format file"
         raise TraceError(msg) from error
 
 
@@ -209,7 +209,7 @@ def _value(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         left, right = _value(node.left), _value(node.right)
         if isinstance(node.op, (ast.LShift, ast.RShift)) and right >= _BITS:
-            msg = "a shift out of the word"
+            msg = "a shift beyond the word"
             raise ValueError(msg)
         return _BINARY[type(node.op)](left, right) & _WORD
     msg = f"{type(node).__name__} in a constant"
@@ -229,7 +229,7 @@ def _field(form: Format, name: str) -> Field:
 
 def _record(kind: Kind, form: Format) -> Record:
     if form.name != EVENTS[kind]:
-        msg = f"a format of {form.name} stands where {EVENTS[kind]}'s should be: copy each under its own name"
+        msg = f"a format of {form.name} has the file name of {EVENTS[kind]}: copy each under its own name"
         raise TraceError(msg)
     if kind is Kind.FREE_BATCHED:
         return Record(form.id, _field(form, "common_pid"), _field(form, "pfn"))

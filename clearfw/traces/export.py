@@ -20,12 +20,12 @@ _FORMATS = (".parquet", ".trace")
 def check_format(path: Path) -> None:
     """Raise TraceError unless PATH ends in .parquet or .trace."""
     if path.suffix not in _FORMATS:
-        msg = f"{path} asked for, exported are {' and '.join(_FORMATS)}: end the name in one of these"
+        msg = f"{path} has an unknown suffix: use {' or '.join(_FORMATS)}"
         raise TraceError(msg)
 
 
 def export(trace: Trace, path: Path, progress: Callable[[int], None] = lambda _: None) -> None:
-    """Write TRACE to PATH, in the format that its name ends in; PROGRESS is told the events written.
+    """Write TRACE to PATH, in the format of its suffix; PROGRESS gets the number of events written.
 
     PATH appears when it is whole, or not at all. Raises OSError, and TraceError as check_format().
     """

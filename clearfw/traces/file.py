@@ -1,4 +1,4 @@
-"""Traces: a kernel's page allocations and frees in a file, an Arrow IPC stream with what is known of them."""
+"""Traces: a kernel's page allocations and frees in an Arrow IPC file, with metadata."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BATCH = 1 << 16
 
 
 class Kind(enum.IntEnum):
-    """Which tracepoint: csrc/trace/trace_event.h, enum trace_kind."""
+    """The tracepoint of an event: csrc/trace/trace_event.h, enum trace_kind."""
 
     ALLOC = 0
     FREE = 1
@@ -104,7 +104,7 @@ def _texts(value: Iterable[object] | None) -> tuple[str, ...] | None:
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """What is known of a trace when its recording begins: its schema's metadata.
+    """Metadata that is known when a recording begins; it is in the schema's metadata.
 
     Attributes:
         source: "record", or the format it was imported from.
@@ -138,7 +138,7 @@ class Origin:
 
 @attrs.frozen(kw_only=True)
 class Ending:
-    """What is known when it ends.
+    """Metadata that is known when a recording ends.
 
     Attributes:
         lost: events that the kernel dropped; None: not known.
@@ -177,7 +177,7 @@ def pyarrow() -> types.ModuleType:
 
 
 def schema(origin: Origin, ending: Ending | None = None) -> pa.Schema:
-    """Return the columns as Arrow has them, with what is known of the trace as their metadata."""
+    """Return the Arrow schema of the columns, with the trace's metadata."""
     arrow = pyarrow()
     fields = [
         arrow.field(name, arrow.from_numpy_dtype(dtype), nullable=False) for name, dtype in COLUMNS.items()
@@ -242,7 +242,7 @@ class TraceWriter:
         self.events += len(events)
 
     def end(self, ending: Ending) -> None:
-        """Append what is known at the end: nothing follows."""
+        """Append the metadata of the end; nothing follows it."""
         self._write(Events.room(0), {_END: _ending(ending)})
 
     def close(self) -> None:
@@ -378,7 +378,7 @@ def _gather(
 
 
 def _not_a_trace(path: Path, found: str) -> str:
-    return f"{path} is no trace: {found}: make one with clearfw record, or clearfw import"
+    return f"{path} is not a trace: {found}: make one with clearfw record, or clearfw import"
 
 
 def _damaged(path: Path, found: str) -> TraceError:
@@ -393,13 +393,11 @@ def _origin(path: Path, found: pa.Schema) -> Origin:
     named = about.pop("schema", None)
     if named != SCHEMA:
         name = repr(named)[:40] if isinstance(named, str) else "without a name"
-        msg = (
-            f"{path} is a trace of schema {name}, this clearfw reads {SCHEMA}: use the clearfw that wrote it"
-        )
+        msg = f"{path} is a trace of schema {name}, not {SCHEMA}: use the clearfw that wrote it"
         raise TraceError(msg)
     origin = _record(path, Origin, about)
     if _columns(found) != _columns(schema(origin)):
-        raise _damaged(path, f"says it is a {SCHEMA}, and has other columns")
+        raise _damaged(path, f"claims to be a {SCHEMA}, but has other columns")
     return origin
 
 
@@ -415,9 +413,9 @@ def _json(path: Path, text: bytes) -> dict[str, Any]:
     try:
         about = json.loads(text)
     except (RecursionError, ValueError) as error:
-        raise _damaged(path, "has metadata that is no JSON") from error
+        raise _damaged(path, "has metadata that is not JSON") from error
     if not isinstance(about, dict):
-        raise _damaged(path, "has metadata that is no JSON object")
+        raise _damaged(path, "has metadata that is not a JSON object")
     return about
 
 

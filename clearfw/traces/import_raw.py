@@ -62,7 +62,7 @@ def _raws(folder: Path) -> list[tuple[int, Path]]:
         msg = f"{folder} has no cpuN.raw or cpuN.raw.xz: save each per_cpu/cpuN/trace_pipe_raw as one"
         raise TraceError(msg)
     if raws[-1][0] >= 1 << 16:
-        msg = f"{raws[-1][1]} is of a processor past 65535: name it after a real one"
+        msg = f"{raws[-1][1]} has a processor number above 65535: rename it"
         raise TraceError(msg)
     return raws
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from clearfw.traces.text_input import Text
 
 _CHUNK = 1 << 20
-# Bytes without any event: what follows is no text of events either, and need not end.
+# After this many bytes without an event the input is refused, because it may be endless.
 _LONGEST_PROLOGUE = 64 << 20
-# Its text does not say when events were lost, but where it is asked to and some were.
+# The text of perf reports lost events only with --show-lost-events.
 _SILENT_ON_LOSS = "perf script"
 
 
@@ -47,7 +47,7 @@ class BadLine:
 
 @attrs.frozen(kw_only=True)
 class Import:
-    """What a text held.
+    """Summary of an imported text.
 
     Attributes:
         form: what printed it.
@@ -170,7 +170,7 @@ class _Writing:
         self._writer.write(events)
 
     def end(self, *, interrupted: bool) -> Import:
-        """Write the last events, all in order of time, and what is known at the end."""
+        """Write the last events in order of time, and the metadata of the end."""
         self.flush()
         found = self._found(interrupted=interrupted)
         # Without an ending the trace is one that was cut off, until it is in order.
@@ -235,7 +235,7 @@ def _ending(found: Import) -> Ending:
 def import_text(
     text: Text, path: Path, about: Mapping[str, Any], progress: Callable[[int], None] = lambda _: None
 ) -> Import:
-    """Write the events of TEXT to a trace at PATH, and return what the text held.
+    """Write the events of TEXT to a trace at PATH, and return a summary of the text.
 
     ABOUT is what the text does not say of its kernel: page_size, init_on_alloc, init_on_free of the Origin.
     PROGRESS is called now and then with the bytes read. Memory is constant, unless time goes backwards: then
@@ -245,7 +245,7 @@ def import_text(
     none, or where the text is damaged: then the trace has what came before.
     """
     if path.exists() and text.is_at(path):
-        msg = f"{path} is the text to import: name another file for the trace"
+        msg = f"{path} is the input file: name another file for the trace"
         raise TraceError(msg)
     file.pyarrow()
     writing = _Writing(path, about)

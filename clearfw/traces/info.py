@@ -1,4 +1,4 @@
-"""What a trace holds, in figures, and their JSON form, schema clearfw.info/1."""
+"""Figures of a trace, and their JSON form, schema clearfw.info/1."""
 
 from __future__ import annotations
 
@@ -141,11 +141,11 @@ class _Tally:
         """post_alloc_hook() and __free_pages_prepare() (mm/page_alloc.c, 7.3): which events clear pages."""
         if self.origin.init_on_free:
             return np.asarray(events.kind == Kind.FREE)
-        # A kernel has __GFP_SKIP_ZERO only where hw_tags, which heeds it, is on.
-        heeded = allocated & (events.gfp & np.uint32(Gfp.SKIP_ZERO) == 0)
+        # A kernel defines __GFP_SKIP_ZERO only with hw_tags, and then respects it.
+        zeroable = allocated & (events.gfp & np.uint32(Gfp.SKIP_ZERO) == 0)
         if self.origin.init_on_alloc:
-            return np.asarray(heeded)
-        return np.asarray(heeded & (events.gfp & np.uint32(Gfp.ZERO) != 0))
+            return np.asarray(zeroable)
+        return np.asarray(zeroable & (events.gfp & np.uint32(Gfp.ZERO) != 0))
 
     def orders(self) -> tuple[OrderCount, ...]:
         allocs, frees = self.kinds[Kind.ALLOC], self.kinds[Kind.FREE]

@@ -55,7 +55,7 @@ class Decoder:
         try:
             self._core = RingBufferDecoder(self._layout)
         except (OverflowError, ValueError) as error:
-            msg = f"the format files cannot be: {error}: copy them as the kernel gives them"
+            msg = f"the format files are not valid: {error}: copy them unchanged"
             raise TraceError(msg) from error
         self._table = np.zeros(0, np.uint32)
         self._strange: set[str] = set()

@@ -1,4 +1,4 @@
-"""Text files to import: compressed or not, and told from what is no text."""
+"""Text files to import, plain or compressed; other files are recognised and refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What can be imported.
 WANTED = "the text that ftrace, trace-cmd report or perf script prints of kmem:mm_page_alloc and mm_page_free"
-# What is no text, by its first bytes: what it is, and what to do with it.
+# Files that are not text, by their first bytes: the kind of file, and the advice.
 _BINARY = {
     b"\x17\x08Dtracing": (
         "a trace.dat",
@@ -32,7 +32,7 @@ _BINARY = {
     ),
     b"PAR1": ("a Parquet file", f"give {WANTED}"),
     b"ARROW1": ("an Arrow file", f"give {WANTED}"),
-    b"\xff\xff\xff\xff": ("an Arrow stream, as a trace is", "if it is one, replay it as it is"),
+    b"\xff\xff\xff\xff": ("an Arrow stream, as a trace is,", "if it is one, replay it unchanged"),
     b"\x28\xb5\x2f\xfd": ("compressed with zstd", "run zstd -d {name}, and import what that makes"),
     b"BZh": ("compressed with bzip2", "run bunzip2 {name}, and import what that makes"),
 }
@@ -52,7 +52,7 @@ class _Stream(Protocol):
 
 @contextlib.contextmanager
 def opened(file: str) -> Iterator[Text]:
-    """Open FILE, or for "-" standard input; raises OSError, and TraceError for what is no text."""
+    """Open FILE, or for "-" standard input; raises OSError, and TraceError if it is not text."""
     if file == "-":
         if sys.stdin is None:
             msg = "standard input is closed: name a file, or redirect one"
@@ -95,7 +95,7 @@ class Text:
             raise TraceError(self._damaged(error)) from error
 
     def _unpacked(self) -> _Stream:
-        """Return the text itself; raises TraceError for what is none."""
+        """Return the text; raises TraceError if the file is not text."""
         start = self._raw.peek(_LONGEST_MAGIC)
         stream: _Stream = self._raw
         if start.startswith(b"\xfd7zXZ\x00"):
@@ -111,7 +111,7 @@ class Text:
     def _refuse_binary(self, start: bytes) -> None:
         for magic, (what, todo) in _BINARY.items():
             if start.startswith(magic):
-                msg = f"{self.name} is {what}, and no text: {todo.format(name=self.name)}"
+                msg = f"{self.name} is {what} and not text: {todo.format(name=self.name)}"
                 raise TraceError(msg)
 
     def _damaged(self, error: Exception) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Each takes a quarter of a second or more; all others together do not take one.
 LATER = frozenset({"zero_beyond_4_gib", "two_threads", "visible_on_return"})
 _PATIENCE_S = 5.0
-# What hangs is told far earlier, by the preflight and by the checks.
+# The preflight and the checks find a strategy that hangs much earlier.
 _DEADLINE_S = 600.0
 
 
@@ -46,14 +46,14 @@ class Speed:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What it is the speed of: the same in each attempt."""
+        """Strategy and primitive, which are the same in each attempt."""
         order = "" if self.order is None else f"order {self.order}"
         return " ".join(filter(None, (self.scene, order, self.strategy))), self.primitive
 
 
 @attrs.frozen
 class Attempt:
-    """What came of one version.
+    """Result of one version of the file.
 
     Attributes:
         when: the time of day at which it was tried.
@@ -96,7 +96,7 @@ class _Telling(logging.Handler):
 
 
 def _work(make: Callable[[], Plan], files: Sequence[Path], tell: Tell) -> None:
-    """In the child: compile, see that it survives, check, time."""
+    """Compile, try, check and time the strategy; this runs in the child process."""
     plan = make()
     names = [name for name in conformance.checks() if name not in LATER]
     for path in files:

@@ -45,7 +45,7 @@ class ChunkBench:
         self._arena = _core.Arena(machine, self._chunk_nbytes, options.dirty)
         if not self._highmem_chunks():
             have, want = format_size(config.highmem), format_size(2 * self._arena.chunk_bytes)
-            msg = f"highmem={have} asked for, which holds no aligned chunk to measure on: give {want} or more"
+            msg = f"highmem={have} is too small for an aligned chunk: give {want} or more"
             raise ConfigError(msg)
 
     @property

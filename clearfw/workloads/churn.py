@@ -90,7 +90,7 @@ class ChurnBench:
         self._machine = machine
         if machine.nr_pages < _CHURN_NPAGES:
             want = format_size(_CHURN_NPAGES * machine.config.page_size)
-            msg = f"{machine.config} asked for, too little to churn large blocks: give memory={want} or more"
+            msg = f"{machine.config} has too little memory for large blocks: give memory={want} or more"
             raise ConfigError(msg)
         # A quarter of the memory live, so that the buddy always finds a block.
         self._ops, self._slots = churn_ops(machine.nr_pages // 4, _CHURN_OPS, options.seed)
@@ -114,7 +114,7 @@ class ChurnBench:
         return timings
 
     def _first_dirty(self) -> int | None:
-        """Return where a block that held garbage is dirty: the mix itself looks at none of its blocks."""
+        """Return the first dirty byte of a block that held garbage; the mix itself checks no block."""
         for order in CHURN_MIX:
             with self._machine.alloc_pages(order, "GFP_HIGHUSER") as pages:
                 pages.fill(_core.GARBAGE_BYTE)

@@ -20,7 +20,7 @@ GIB = 1 << 30
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How a workload is to run.
+    """Options of a workload run.
 
     Attributes:
         memory: bytes of the machine; 0 lets the workload choose.
@@ -79,7 +79,7 @@ class Bench(Protocol):
 
     @property
     def cases(self) -> Sequence[int | None]:
-        """What is timed one after the other: block orders, or None for the one case there is."""
+        """Cases that are timed one after the other: block orders, or None for a single case."""
 
     def run(self, case: int | None, turn: int) -> Mapping[int | None, Timing]:
         """Take one sample of CASE on the memory of TURN; several results where a run gives several."""
@@ -95,7 +95,7 @@ class Bench(Protocol):
 
 
 class Workload(Protocol):
-    """What `clearfw bench --workload` names.
+    """A workload for `clearfw bench --workload`.
 
     Attributes:
         point: the init point it is about, "alloc" or "vmalloc".
@@ -144,13 +144,13 @@ def check_supported(workload: Workload, options: Options) -> None:
     """Raise ConfigError if OPTIONS ask for what WORKLOAD does not support: results would be mislabelled."""
     fields = supported(workload)
     if options.dirty != 100 and options.hot:  # noqa: PLR2004  percent
-        msg = f"dirty={options.dirty} asked for with hot, where a block is zero once it was cleared: drop one"
+        msg = f"dirty={options.dirty} does not work with hot, where blocks stay zero: leave one out"
         raise ConfigError(msg)
     for field in attrs.fields(Options):
         asked = getattr(options, field.name)
         if asked != field.default and field.name not in _ALWAYS_SUPPORTED | fields:
             msg = (
-                f"{field.name}={asked} asked for, workload {workload.name} supports only "
+                f"{field.name}={asked} is not supported by workload {workload.name}, only "
                 f"{', '.join(sorted(fields)) or 'none of these'}: leave it out, or choose another workload"
             )
             raise ConfigError(msg)

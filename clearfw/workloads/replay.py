@@ -69,7 +69,7 @@ class ReplayWorkload:
     supports = frozenset({"kasan", "touch"})
 
     def __init__(self, replay: Followed, mode: Mode = "alloc", *, faults: bool = False) -> None:
-        """With FAULTS, what the kernel clears at the fault is cleared too, at its allocation."""
+        """With FAULTS, pages that the kernel clears at the page fault are cleared at their allocation."""
         self.replay = replay
         self.mode = mode
         self.faults = faults
@@ -99,8 +99,8 @@ class ReplayWorkload:
         origin = self.replay.trace.origin
         if origin.init_on_alloc is None or origin.init_on_free is None:
             msg = (
-                f"{self.replay.trace.path} asked for as recorded, it does not say which init_on_alloc and "
-                "init_on_free were in force: say so when you import it, or replay under --init-on-alloc"
+                f"{self.replay.trace.path} does not say whether init_on_alloc and "
+                "init_on_free were on: import it again with these options, or replay with --init-on-alloc"
             )
             raise ConfigError(msg)
         return origin.init_on_alloc, origin.init_on_free
@@ -133,7 +133,7 @@ class ReplayBench:
         counters = self._machine.counters
         nbytes = (counters.pages + counters.integrated_pages) * self._machine.config.page_size
         if not nbytes:
-            msg = "nothing in this trace is cleared so: no __GFP_ZERO, and no init_on_alloc or init_on_free"
+            msg = "nothing in this trace is cleared: no __GFP_ZERO, no init_on_alloc, no init_on_free"
             raise TraceError(msg)
         return {None: Timing(max(ran["ns"] - bare_ns, 1), nbytes, dirty)}
 
@@ -141,7 +141,7 @@ class ReplayBench:
         return self._script.run(self._machine, faults=self._faults, unseen=self._unseen, **how)
 
     def _first_dirty(self) -> int | None:
-        """Return where a block that held garbage was dirty: all blocks are looked at, once for each stack."""
+        """Return the first dirty byte of a block that held garbage; each stack checks all blocks once."""
         stack = (self._machine.strategies, *self._machine.primitives)
         if stack not in self._dirty:
             checked = self._run(verify=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class VmallocBench:
-    """One area, whose init point is asked again and again: mapping it is not part of the time."""
+    """One area, whose init point is called repeatedly; the time does not include the mapping."""
 
     def __init__(self, machine: Machine, options: Options, *, fragmented: bool) -> None:
         self.cases = (None,)

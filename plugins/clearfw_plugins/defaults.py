@@ -1,4 +1,4 @@
-"""The stack a machine boots with when none is asked for: the kernel's own behaviour, 7.3."""
+"""The default stack of a machine: the behaviour of the kernel, 7.3."""
 
 from clearfw.config import Config
 from clearfw.markers import hookimpl

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ordinary 64-byte stores behind a prefetch for writing: the ownership of a line is asked for
+ * Ordinary 64-byte stores behind a prefetch for writing: the ownership of a line is requested
  * 2 KiB before its store, and the line stays in the cache. For pages that are
  * consumed at once, where non-temporal stores lose what they gained to the misses
  * that follow. No kernel does this: AVX-512 there costs a kernel_fpu_begin().

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vmalloc baseline: mm/kasan/hw_tags.c:init_vmalloc_pages as it stands in
+ * The vmalloc baseline: mm/kasan/hw_tags.c:init_vmalloc_pages as it is in
  * Linux 7.3. A whole page-table walk finds each page, which is then cleared alone
  * through the direct map. The last page, however partial, is cleared whole.
  */

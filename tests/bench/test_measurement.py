@@ -262,7 +262,7 @@ def test_a_strategy_without_a_primitive_is_measured_once() -> None:
 
 
 def test_dirt_takes_the_ratio_away() -> None:
-    """Once is enough, and the first byte is told; the others keep theirs."""
+    """One dirty sample is enough; the first byte is named, and other rows keep their figures."""
     results = by_name(measured(Script(dirty=frozenset({"batched"})), "per_page", "batched"))
 
     dirty, clean = results["batched", "stosb"], results["per_page", "stosb"]
@@ -404,7 +404,7 @@ def test_how_the_blocks_were_used_goes_with_the_run() -> None:
     "options", [{}, {"touch": "all"}, {"hot": True}, {"threads": 2}, {"init_on_free": True}]
 )
 def test_latencies_are_of_cold_allocations_left_alone(options: dict[str, object]) -> None:
-    """Of every order, and where something else was asked for, there are none."""
+    """Latencies exist for every order, and not for other workloads."""
     how = Options(memory=16 << 20, backing="thp", **options)  # type: ignore[arg-type]
     (run,) = measure(planned(Orders(), "batched", rounds=2, options=how), nothing)
 

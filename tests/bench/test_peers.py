@@ -65,7 +65,7 @@ def test_only_chunks_will_do(peer: Peer) -> None:
     scene = Vmalloc().scenes(options)[1]
     with Machine(scene.config, ()) as machine:
         bench = Vmalloc().open(scene, machine, options)
-        with pytest.raises(ConfigError, match=r"--peers asked for, .* use --workload hugetlb or orders"):
+        with pytest.raises(ConfigError, match=r"--peers does not work .* use --workload hugetlb or orders"):
             peer.run(bench, 0)
         bench.close()
 

@@ -44,7 +44,7 @@ def printed(verdict: Verdict) -> str:
 
 
 def test_an_explanation_says_what_where_why_and_how_to_see_it_again() -> None:
-    """All that it takes to mend a strategy without a debugger."""
+    """An explanation has everything that one needs to fix a strategy without a debugger."""
     (answer,) = answers(FAIL)
 
     explained = verdicts.explanation(answer, "my file.c")
@@ -64,7 +64,7 @@ def test_one_mistake_is_explained_once() -> None:
 
 
 def test_another_kind_of_failure_is_explained_too() -> None:
-    """What was left dirty and what was written beside it are two things to know."""
+    """Dirty pages and stray writes are reported separately."""
     first, second = answers(FAIL, FAIL)
     beside = attrs.evolve(EVIDENCE, message="wrote byte 0x00 at offset 0x0 of pfn 0x900")
     verdict = Verdict("mine.c", "mine", (first, attrs.evolve(second, evidence=beside)))
@@ -80,18 +80,18 @@ def test_a_check_that_passed_says_what_it_asked() -> None:
 
 
 def test_what_was_not_asked_is_named_and_not_counted() -> None:
-    """A vmalloc strategy is not praised for what nobody asked it."""
+    """A check that was not run does not count as passed."""
     verdict = Verdict("mine.c", "mine", answers(PASS, NOT_ASKED))
 
     assert f"it does not serve: {CHECKS[1].name}" in printed(verdict)
-    assert tables_check.summary([verdict]) == "1 strategy, 1 check asked: all passed"
+    assert tables_check.summary([verdict]) == "1 strategy, 1 check: all passed"
 
 
-def test_the_summary_names_who_was_found_wanting() -> None:
+def test_the_summary_names_who_failed() -> None:
     """The last line alone tells what to look at."""
     good, bad = Verdict("a", "good", answers(PASS)), Verdict("b", "bad", answers(PASS, FAIL))
 
-    assert tables_check.summary([good, bad]).endswith("bad found wanting")
+    assert tables_check.summary([good, bad]).endswith("bad failed")
     assert (good.passed, bad.passed) == (True, False)
 
 

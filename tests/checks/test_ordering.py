@@ -191,7 +191,7 @@ def test_a_pointer_that_goes_anywhere_is_untested(found: Callable[..., ordering.
 
 @ON_X86
 def test_a_function_of_another_file_is_untested(found: Callable[..., ordering.Ordering]) -> None:
-    """It may fence or store: nobody knows."""
+    """The function may fence or store: the analysis cannot know."""
     (why,) = found(f"{NT} {SFENCE} coin = getpid();", "int getpid(void);").untested
 
     assert "getpid()" in why

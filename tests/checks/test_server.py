@@ -72,7 +72,7 @@ def test_each_thread_has_a_cpu_of_its_own(one: server.Server) -> None:
 
 
 def test_the_end_of_its_process_is_told(one: server.Server) -> None:
-    """By its signal, at the next request and at every one after that."""
+    """The next request and all later ones report the signal."""
     os.kill(one._process.pid, signal.SIGKILL)
 
     for _ in range(2):

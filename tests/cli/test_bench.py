@@ -32,7 +32,7 @@ def test_without_arguments_everything_installed_is_timed(command: Command) -> No
     assert re.search(r"^\(roofline\)", done.out, re.MULTILINE)
     assert "highmem_fallback left out: it claims nothing on this machine" in done.out
     assert re.search(r"^shape +stosb +best", done.out, re.MULTILINE)
-    assert "2.68x as published" in done.out
+    assert "2.68x was published" in done.out
 
 
 def test_json_on_standard_output_is_alone_there(command: Command) -> None:
@@ -96,7 +96,7 @@ def test_the_baseline_is_there_without_being_named(command: Command) -> None:
 
 
 def test_the_rows_are_the_kernels_primitive_and_the_best(command: Command) -> None:
-    """One alone where one was asked for; the first asked for is the baseline's."""
+    """One primitive if one was named; the baseline uses the first."""
 
     def primitives(*asked: str) -> list[str]:
         options = [word for one in asked for word in ("--primitive", one)]
@@ -185,7 +185,7 @@ def test_a_kernel_style_file_is_measured(command: Command, tmp_path: Path) -> No
 
 
 def test_a_python_file_is_marked_and_not_ranked(command: Command, tmp_path: Path) -> None:
-    """It stands last, whatever its ratio."""
+    """The row comes last, whatever its ratio."""
     path = tmp_path / "mine.py"
     path.write_text(PYTHON.format(body="pass"))
     done = command(*SMALL, path)
@@ -216,7 +216,7 @@ def test_a_strategy_that_leaves_memory_dirty_is_found_wanting(command: Command, 
     ("name", "claims"),
     [
         ("highmem_fallback", "nothing on this machine: no block of order 0 to 10, no list, no area"),
-        ("vmalloc_runs", "vmalloc areas, and nothing of what hugetlb has cleared here"),
+        ("vmalloc_runs", "vmalloc areas, but nothing that hugetlb clears here"),
     ],
 )
 def test_a_named_strategy_that_passes_on_has_failed(command: Command, name: str, claims: str) -> None:
@@ -274,7 +274,7 @@ def test_lists_are_a_workload_of_their_own(command: Command, tmp_path: Path) -> 
         "CLEARFW_STRATEGY(mine, .init_on_alloc = pass, .init_on_free = pass, .init_bulk = bulk);\n"
     )
 
-    assert "it claims lists of single pages, and nothing of what hugetlb" in command(*SMALL, path).out
+    assert "it claims lists of single pages, but nothing that hugetlb" in command(*SMALL, path).out
     done = command(*SMALL, "--workload", "lists", path)
     assert done.status == 0
     assert re.search(r"^mine +stosb +\d", done.out, re.MULTILINE)
@@ -315,7 +315,7 @@ def test_so_much_is_dirty_before_the_clear(
 
 
 def test_a_broken_installed_strategy_stops_nobody(command: Command, tmp_path: Path) -> None:
-    """The others are measured; what became of it is told in full, and the status is 1."""
+    """The other strategies are measured, the failure is printed in full, and the status is 1."""
     (tmp_path / "crashing.c").write_text(in_c("*(volatile int *)8 = 1;", "crashing"))
     (tmp_path / "unfinished.c").write_text(in_c("folio_zero(page);", "unfinished"))
     done = command(*SMALL, "--plugins-dir", tmp_path)

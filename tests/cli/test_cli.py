@@ -174,7 +174,7 @@ def test_an_interrupt_prints_what_was_measured(tmp_path: Path) -> None:
     document = json.loads(saved.read_text())
     rounds = document["scenes"][0]["rounds"]
     assert done.status == 130
-    assert f"interrupted after {rounds} whole rounds" in done.out.replace("\n", " ")
+    assert f"interrupted after {rounds} complete rounds" in done.out.replace("\n", " ")
     assert document["scenes"][0]["interrupted"]
     assert {one["rounds"] + one["rounds_thrown_out"] for one in document["results"]} == {rounds}
 
@@ -206,17 +206,17 @@ def test_a_reader_that_has_seen_enough_is_no_error(arguments: list[str]) -> None
 
 
 def test_a_limited_address_space_is_a_clear_error() -> None:
-    """RLIMIT_AS too small for the memory asked for."""
+    """RLIMIT_AS is too small for the requested memory."""
     limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (600 << 20, resource.RLIM_INFINITY))"
     done = finished(program(*SMALL, "--memory", "1G", before=limited))
 
     assert done.status == 2
-    assert "memory=1G asked for, RLIMIT_AS is 600M: raise it" in done.line
+    assert "memory=1G is too much, RLIMIT_AS is 600M: raise it" in done.line
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_it_needs_no_privilege_and_no_home() -> None:
-    """As nobody, who cannot write the cache: it works, and says that it compiles anew each time."""
+    """A user who cannot write the cache gets a warning that each run compiles again."""
     closed = [path for path in Path(clearfw.__file__).parents if not path.stat().st_mode & stat.S_IXOTH]
     if closed:
         pytest.skip(f"only its owner may enter {closed[-1]}, where clearfw is installed")

@@ -155,7 +155,7 @@ def test_a_text_whose_time_goes_backwards_is_sorted(command: Command, out: Path,
     done = command("import", text, "-o", out)
 
     trace = file.read(out)
-    assert re.search(r"time went backwards 6\d,\d{3} times in the text: the trace is sorted", done.out)
+    assert re.search(r"time went backwards 6\d,\d{3} times in the text, so the trace was sorted", done.out)
     assert column(trace, "pfn").tolist() == np.argsort(times, kind="stable").tolist()
     assert column(trace, "ts").tolist() == (np.sort(times) * 10**9).tolist()
     assert trace.exact
@@ -253,11 +253,11 @@ def test_killed_it_leaves_what_was_written(out: Path) -> None:
 
 
 BINARY = {
-    b"\x17\x08Dtracing": r"is a trace\.dat, and no text: run trace-cmd report -t -i \S+ > trace\.txt, and",
-    b"PERFILE2": r"is a perf\.data, and no text: run perf script --ns --show-lost-events -i \S+ > trace\.txt",
-    b"PAR1": "is a Parquet file, and no text: give the text that ftrace",
+    b"\x17\x08Dtracing": r"is a trace\.dat and not text: run trace-cmd report -t -i \S+ > trace\.txt, and",
+    b"PERFILE2": r"is a perf\.data and not text: run perf script --ns --show-lost-events -i \S+ > trace\.txt",
+    b"PAR1": "is a Parquet file and not text: give the text that ftrace",
     b"ARROW1": "is an Arrow file",
-    b"\x28\xb5\x2f\xfd": r"is compressed with zstd, and no text: run zstd -d \S+, and import",
+    b"\x28\xb5\x2f\xfd": r"is compressed with zstd and not text: run zstd -d \S+, and import",
     b"BZh": "is compressed with bzip2",
     b"\x7fELF\x02\x01\x01": r"has no page event, but line 1, column 1: expected TASK-PID .* found '\\x7fELF",
     b"\x1f\x8b\x08": "cannot be decompressed any further .*: it is damaged, copy it again",
@@ -277,7 +277,7 @@ BINARY = {
 def test_what_is_no_text_is_refused(
     command: Command, out: Path, tmp_path: Path, start: bytes, pack: Callable[[bytes], bytes]
 ) -> None:
-    """In one line, with what to do about it; and what was at the trace's place is still there."""
+    """The error is one line with advice, and an existing trace stays."""
     text = tmp_path / "text"
     text.write_bytes(pack(start))
     out.write_text("precious")
@@ -296,7 +296,7 @@ def test_a_trace_is_not_imported_again(command: Command, out: Path, tmp_path: Pa
     done = command("import", out, "-o", tmp_path / "again.trace")
 
     assert done.status == 2
-    assert "is an Arrow stream, as a trace is, and no text: if it is one, replay it as it is" in done.line
+    assert "is an Arrow stream, as a trace is, and not text: if it is one, replay it unchanged" in done.line
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
@@ -324,24 +324,30 @@ def test_a_damaged_archive_gives_what_came_before(
         ([".", "-o", "out"], r"\. has no cpuN.raw or cpuN.raw.xz: save each"),
         (["/dev/zero", "-o", "out"], "/dev/zero is a device, and no text that ends: give the text"),
         (["/dev/null", "-o", "out"], "/dev/null is a device, and no text that ends: give the text"),
-        (["text", "-o", "no/such/out"], "'-o' / '--output': there is no directory no/such: create it first"),
-        (["text", "-o", "."], r"'-o' / '--output': \. is no regular file, and a trace is one: name a file"),
-        (["text", "-o", "-"], "'-o' / '--output': - is no regular file"),
-        (["text", "-o", "/dev/null"], "/dev/null is no regular file"),
-        (["text", "-o", "text"], "text is the text to import: name another file for the trace"),
-        (["text", "-o", "link"], "link is the text to import: name another file for the trace"),
+        (
+            ["text", "-o", "no/such/out"],
+            "'-o' / '--output': the directory no/such does not exist: create it first",
+        ),
+        (
+            ["text", "-o", "."],
+            r"'-o' / '--output': \. is not a regular file, and a trace must be one: name a file",
+        ),
+        (["text", "-o", "-"], "'-o' / '--output': - is not a regular file"),
+        (["text", "-o", "/dev/null"], "/dev/null is not a regular file"),
+        (["text", "-o", "text"], "text is the input file: name another file for the trace"),
+        (["text", "-o", "link"], "link is the input file: name another file for the trace"),
         (["text"], "Missing option '-o' / '--output'"),
         (["-o", "out"], "Missing argument 'FILE'"),
         (["text", "-o", "out", "--page-size", "8K"], "'--page-size': '8K' is not one of '4K', '16K', '64K'"),
         (["text", "-o", "out", "--init-on-alloc", "1"], "'--init-on-alloc': '1' is not one of 'on', 'off'"),
-        (["text", "-o", "out", "--json", "no/such.json"], "'--json': there is no directory no"),
+        (["text", "-o", "out", "--json", "no/such.json"], "'--json': the directory no"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_what_cannot_be_is_told_in_one_line(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
 ) -> None:
-    """What was asked, what was found, what to do; and nothing was written."""
+    """The message says what was asked for, what was found and what to do; nothing was written."""
     monkeypatch.chdir(tmp_path)
     text = tmp_path / "text"
     text.write_text(FREE.format("1.0", 1))

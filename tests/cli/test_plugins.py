@@ -33,7 +33,7 @@ def test_plugins_lists_what_is_installed(command: Command) -> None:
 def test_a_plugin_that_fails_is_listed_and_the_others_work(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By both commands: one lists it, the other says in a line that it is missing."""
+    """One command lists a broken plugin, the other prints one line about it."""
     (tmp_path / "broken.py").write_text("import no_such_module\n")
     listed = command("plugins", "--plugins-dir", tmp_path)
     timed = command(*SMALL, "batched", "--plugins-dir", tmp_path)

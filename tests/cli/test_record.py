@@ -92,7 +92,7 @@ def test_an_interrupt_keeps_what_was_recorded(tmp_path: Path, signum: int) -> No
     trace = file.read(output)
 
     assert done.status == 130
-    assert "interrupted: the trace has what was recorded until then" in done.err
+    assert "interrupted: the trace has the events up to that point" in done.err
     assert trace.ending is not None
     assert trace.ending.interrupted
     assert trace.nevents > 100
@@ -142,23 +142,26 @@ def test_without_root_it_says_so() -> None:
     done = finished(program("record", "-o", os.devnull, "--", "true", before=NOBODY))
 
     assert done.status == 2
-    assert done.line == "recording needs root, this is user 65534: run the same with sudo"
+    assert done.line == "recording needs root, but this is user 65534: run it with sudo"
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ((), "Missing option '-o'"),
-        (("-o", "-", "true"), "standard output is the command's: name a file"),
-        (("-o", "/nowhere/t", "true"), "there is no directory /nowhere: create it first"),
+        (("-o", "-", "true"), "standard output belongs to the command: name a file"),
+        (("-o", "/nowhere/t", "true"), "the directory /nowhere does not exist: create it first"),
         (("-o", "T"), "no command was given: write it last, as in -- make -j2"),
-        (("-o", "T", "no-such-program"), "'no-such-program' asked for, no such program is found"),
-        (("-o", "T", "--buffer", "1K", "true"), "1K asked for, a buffer has 64K at least"),
-        (("-o", "T", "--json", "-", "true"), "--json - asked for, standard output is the command's"),
-        (("-o", "T", "--scale", "3", "true"), "--scale asked for without --workload"),
+        (("-o", "T", "no-such-program"), "'no-such-program' is not found"),
+        (("-o", "T", "--buffer", "1K", "true"), "1K is too small for a buffer: give at least 64K"),
+        (
+            ("-o", "T", "--json", "-", "true"),
+            "--json - is not possible, because standard output belongs to the command",
+        ),
+        (("-o", "T", "--scale", "3", "true"), "--scale needs --workload"),
         (
             ("-o", "T", "--workload", "pagerank", "true"),
-            "--workload pagerank and the command 'true' asked for",
+            "--workload pagerank and the command 'true' exclude each other",
         ),
         (("-o", "T", "--workload", "nonesuch"), "'nonesuch' is not one of"),
     ],
@@ -186,8 +189,8 @@ def test_what_was_found_is_told(monkeypatch: pytest.MonkeyPatch, command: Comman
     assert done.err.splitlines() == [
         "removed clearfw-5, the trace instance of a recorder that was killed",
         f"1,234 events in 1.00 s, processor time not known: {tmp_path / 't'}",
-        "the command was ended by signal 35 (Real-time signal 1)",
-        "gfp flags unknown to clearfw, and left out: __GFP_STRANGE",
+        "the command was killed by signal 35 (Real-time signal 1)",
+        "unknown gfp flags, left out: __GFP_STRANGE",
         "7 events were lost: record again with --buffer 32M",
     ]
 

@@ -19,38 +19,41 @@ from clearfw.host import available_memory
     ("arguments", "said"),
     [
         (["batchd"], r"unknown strategy 'batchd' \(did you mean 'batched'\?\): known are batched"),
-        (["batched+batched"], "asks 'batched' twice"),
+        (["batched+batched"], "names 'batched' twice"),
         (["gone.c"], r"no strategy file gone\.c: give a name, or the path"),
         (["--workload", "hugetbl"], r"unknown workload 'hugetbl' \(did you mean 'hugetlb'\?\): known are"),
         (["--primitive", "stosbb"], r"unknown primitive 'stosbb' \(did you mean 'stosb'\?\)"),
         (["--memory", "100T"], "memory=100T .*: with page_size=4K give from"),
-        (["--memory", "3"], "memory=3 cannot be: give bytes in multiples of page_size=4K"),
-        (["--memory", "1M"], "asked for 1024 pages .*: free some, or boot with more"),
-        (["--memory", "much"], "'--memory': 'much' is no size: write a number"),
-        (["--page-size", "3K"], "page_size=3K cannot be: give one of 4K, 16K, 64K"),
-        (["--highmem", "16M"], "highmem=16M cannot be: no lowmem would remain"),
-        (["--highmem", "1M"], "highmem=1M asked for, which holds no aligned chunk"),
-        (["--seed", "-1"], "seed=-1 cannot be"),
-        (["--cpu", "999"], "--cpu 999 asked for, allowed are .*: choose one of them"),
-        (["--cpu", "0", "--threads", "2"], "--cpu 0 asked for with --threads 2, .*: leave one out"),
+        (["--memory", "3"], "memory=3 is not valid: give bytes in multiples of page_size=4K"),
+        (["--memory", "1M"], "no free block of 1024 pages .*: free some, or boot with more"),
+        (["--memory", "much"], "'--memory': 'much' is not a size: write a number"),
+        (["--page-size", "3K"], "page_size=3K is not valid: give one of 4K, 16K, 64K"),
+        (["--highmem", "16M"], "highmem=16M is not valid: no lowmem would remain"),
+        (["--highmem", "1M"], "highmem=1M is too small for an aligned chunk"),
+        (["--seed", "-1"], "seed=-1 is not valid"),
+        (["--cpu", "999"], "--cpu 999 is not among the processors .*: choose one of"),
+        (["--cpu", "0", "--threads", "2"], "--cpu 0 and --threads 2 .*: leave one"),
         (["--threads", "0"], "'--threads': 0 is not in the range"),
         (["--rounds", "1"], "'--rounds': 1 is not in the range"),
         (["--kasan", "software"], "'--kasan': 'software' is not one of"),
         (["--hots"], "No such option"),
-        (["--workload", "churn", "--hot"], "hot=True asked for, workload churn supports only"),
-        (["--workload", "vmalloc", "--memory", "32M", "--peers"], "--peers asked for, .*hugetlb or orders"),
-        (["--json", "no/such/run.json"], "'--json': there is no directory no/such: create it first"),
+        (["--workload", "churn", "--hot"], "hot=True is not supported by workload churn, only"),
+        (
+            ["--workload", "vmalloc", "--memory", "32M", "--peers"],
+            "--peers does not work .*hugetlb or orders",
+        ),
+        (["--json", "no/such/run.json"], "'--json': the directory no/such does not exist: create it first"),
         (["--json", "."], "'--json': . cannot be written"),
         (["--plugins-dir", "nowhere"], "'nowhere' does not exist"),
-        (["-p", "batched"], "-p batched asked for, only -p no:NAME is known"),
-        (["-p", "no:batchd"], r"no such plugin \(did you mean 'batched'\?\)"),
+        (["-p", "batched"], "-p batched is not of the form -p no:NAME"),
+        (["-p", "no:batchd"], r"names no plugin \(did you mean 'batched'\?\)"),
         (["-p", "no:batched", "batched"], "unknown strategy 'batched'"),
         (["-p", "no:workloads"], "unknown workload 'hugetlb': known are none"),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
 def test_what_cannot_be_is_told_in_one_line(command: Command, arguments: list[str], said: str) -> None:
-    """What was asked, what was found, what to do; and nothing was measured."""
+    """The message says what was asked for, what was found and what to do; nothing was measured."""
     done = command(*SMALL, *arguments)
 
     assert done.status == 2
@@ -62,7 +65,7 @@ def test_more_memory_than_the_host_has_is_refused(command: Command) -> None:
     done = command(*SMALL, "--memory", f"{(available_memory() >> 30) + 64}G")
 
     assert done.status == 2
-    assert re.search(r"memory=\d+G asked for, the host has \d+M available: boot with less", done.line)
+    assert re.search(r"memory=\d+G is too much, the host has \d+M available: boot with less", done.line)
 
 
 def test_an_unsupported_primitive_names_the_supported(command: Command) -> None:
@@ -113,7 +116,7 @@ WRONG_ABI = (
     [
         ("int x;\n", "exports no clearfw_strategy: end the file with CLEARFW_STRATEGY"),
         (WRONG_ABI, "has ABI 3, .*this clearfw has ABI 2"),
-        (in_c("*(volatile int *)8 = 1;"), "mine .*SIGSEGV: nothing of it was timed"),
+        (in_c("*(volatile int *)8 = 1;"), "mine .*SIGSEGV, so it was not timed"),
     ],
     ids=["no export", "wrong ABI", "segfault"],
 )

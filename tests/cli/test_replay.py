@@ -33,7 +33,7 @@ def trace(tmp_path: Path) -> Path:
 
 
 def test_the_tables(command: Command, trace: Path) -> None:
-    """What was recorded, what was odd in it, every strategy's clears, and the prediction labelled as such."""
+    """The output has the recording, its oddities, every strategy's clears, and a labelled prediction."""
     done = command("replay", trace, *QUICK)
 
     assert (done.status, done.err) == (0, "")
@@ -41,7 +41,7 @@ def test_the_tables(command: Command, trace: Path) -> None:
     assert "15 events of Linux 7.3.0: sort big" in printed
     assert "4 allocations of live pages" in printed
     assert "10 inits, 2,565 pages, 10.0 MiB a replay" in printed
-    assert "System time, a prediction and no measurement:" in printed
+    assert "Predicted system time, not a measurement:" in printed
     assert "predicted = recorded system time - the recording kernel's own clears" in printed
     for name in ("per_page", "batched", "s390_memset"):
         assert done.out.count(f"\n{name} ") >= 2
@@ -91,7 +91,7 @@ def test_where_the_kernel_cleared_nothing_nothing_is_taken_out(command: Command,
     [
         (None, SAID, "none", "give it with --system-time"),
         (1.0, {}, "none", "does not say what its kernel cleared"),
-        (1.0, SAID, "all", "times the consumer as well"),
+        (1.0, SAID, "all", "also times the consumer"),
         (1e-9, SAID | {"init_on_alloc": True}, "none", "it is another machine's"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_trace_that_lost_events_is_refused_unless_told(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no trace: an empty file"),
+        (b"", "is not a trace: an empty file"),
         (b"# tracer: nop\n", "clearfw import"),
         (None, "has no events"),
     ],
@@ -170,7 +170,7 @@ def test_a_machine_too_small_says_so(command: Command, tmp_path: Path) -> None:
     done = command("replay", path, *QUICK, "--memory", "64M")
 
     assert done.status == 0
-    assert "16 allocations found no block here" in " ".join(done.out.split())
+    assert "16 allocations found no free block" in " ".join(done.out.split())
 
 
 def test_a_strategy_that_leaves_memory_dirty_fails(command: Command, trace: Path, tmp_path: Path) -> None:

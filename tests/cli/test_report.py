@@ -74,8 +74,8 @@ def test_one_bad_file_leaves_no_page(command: Command, run: Path, tmp_path: Path
         (["-o", "page.html"], "Missing argument"),
         (["nothing.json", "-o", "page.html"], "'nothing.json' does not exist"),
         (["{run}"], "Missing option '-o'"),
-        (["{run}", "-o", "nowhere/page.html"], "there is no directory nowhere: create it first"),
-        (["{run}", "-o", "-", "--open"], "leaves no file to open: name a file"),
+        (["{run}", "-o", "nowhere/page.html"], "the directory nowhere does not exist: create it first"),
+        (["{run}", "-o", "-", "--open"], "writes none: name a file"),
         (["{run}", "-o", "page.txt", "--text", "--open"], "no browser needs: leave one out"),
     ],
 )
@@ -107,7 +107,7 @@ def test_without_a_browser_the_page_is_there(
     done = command("report", run, "-o", tmp_path / "page.html", "--open")
 
     assert done.status == 2
-    assert "page.html is written, and no browser was found" in done.line
+    assert "page.html was written, but no browser was found" in done.line
     assert (tmp_path / "page.html").exists()
 
 
@@ -128,7 +128,7 @@ def test_a_plot_of_another_kind_is_refused_before_anything_is_measured(
     done = command(*SMALL, "--plot", tmp_path / "bench.gif")
 
     assert done.status == 2
-    assert "is not a .png or .svg file: end its name in one of these" in done.line
+    assert "is not a .png or .svg file: use one of these suffixes" in done.line
 
 
 def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(

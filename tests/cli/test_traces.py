@@ -44,7 +44,7 @@ def test_info_of_what_is_no_trace_is_one_line(command: Command, tmp_path: Path) 
     for path, said in (
         (tmp_path / "none", "none' does not exist"),
         (tmp_path, "is a directory"),
-        (tmp_path / "text", "text is no trace: no Arrow stream: make one with clearfw record"),
+        (tmp_path / "text", "text is not a trace: no Arrow stream: make one with clearfw record"),
     ):
         done = command("info", path)
         assert (done.status, said in done.line) == (2, True)
@@ -54,7 +54,10 @@ def test_a_picture_that_cannot_be_drawn_is_refused_first(
     command: Command, trace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its name, its directory, or for want of matplotlib: before the trace is read."""
-    for name, said in (("t.jpg", "end it in .png or .svg"), ("no/t.png", "there is no directory no")):
+    for name, said in (
+        ("t.jpg", "must end in .png or .svg"),
+        ("no/t.png", "the directory no does not exist"),
+    ):
         done = command("info", trace, "--plot", name)
         assert (done.status, said in done.line) == (2, True)
     without(monkeypatch, "matplotlib")
@@ -85,8 +88,8 @@ def test_export_of_a_damaged_trace_says_what_is_missing(command: Command, trace:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-o", "a.csv"], "exported are .parquet and .trace: end the name in one of these"),
-        (["-o", "no/a.trace"], "there is no directory no: create it first"),
+        (["-o", "a.csv"], "has an unknown suffix: use .parquet or .trace"),
+        (["-o", "no/a.trace"], "the directory no does not exist: create it first"),
         ([], "Missing option '-o'"),
     ],
 )
@@ -142,7 +145,7 @@ def test_diff_of_what_cannot_be_compared_is_one_line(command: Command, trace: Pa
     command("check", "per_page", "--only", "vmalloc_whole", "--json", check)
 
     for pair, said in (
-        ((trace, info), "is no result, a JSON object with a schema"),
+        ((trace, info), "is not a result, a JSON object with a schema"),
         ((info, check), "cannot compare clearfw.info/1 with clearfw.check/1"),
         ((info, tmp_path / "none"), "does not exist"),
     ):

@@ -32,7 +32,7 @@ def save(path: Path, text: str) -> None:
 
 
 def test_every_save_is_checked_and_timed(tmp_path: Path) -> None:
-    """Compile errors, a file that is gone, a header, a crash: all are told, and it goes on."""
+    """Compile errors, a missing file, a header, a crash: all are reported, and the watch goes on."""
     path, header = tmp_path / "mine.c", tmp_path / "mine.h"
     header.write_text("\n")
     included = KERNEL_STYLE.replace("<clearfw/strategy.h>\n", '<clearfw/strategy.h>\n#include "mine.h"\n')
@@ -46,7 +46,7 @@ def test_every_save_is_checked_and_timed(tmp_path: Path) -> None:
     save(path, included.replace("clear_highpage", "clear_hugepage"))
     assert "clear_hugepage" in read_until(process, "error: implicit declaration")
     path.unlink()
-    read_until(process, "mine.c is gone: waiting until it is back")
+    read_until(process, "mine.c does not exist: waiting for it")
     save(path, included)
     assert " checks passed" in read_until(process, "pasted ")
     header.write_text("#error of all things\n")
@@ -91,12 +91,12 @@ def is_running(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["batched"], "--watch asked for, and there is no such file: name the .c or .py file"),
-        (["gone.c"], "--watch gone.c asked for, and there is no such file"),
-        (["batched+gone.c"], "--watch gone.c asked for"),
+        (["batched"], "--watch found no such file: name the .c or .py file"),
+        (["gone.c"], "--watch gone.c found no such file"),
+        (["batched+gone.c"], "--watch gone.c found no such file"),
         (["mine.c+batchd"], "unknown strategy 'batchd'"),
         (["--primitive", "stosbb"], "unknown primitive 'stosbb'"),
-        (["--json", "-"], "--json asked for with --watch, which has no end: leave one out"),
+        (["--json", "-"], "--json does not work with --watch, which runs until Ctrl-C: leave one out"),
     ],
     ids=str,
 )

@@ -62,7 +62,7 @@ def test_a_file_that_exports_nothing_is_told_how_to_end(tmp_path: Path) -> None:
 
 
 def test_a_strategy_without_an_init_point_is_refused(tmp_path: Path) -> None:
-    """init_bulk alone is none: it is asked beside init_on_alloc or init_on_free."""
+    """init_bulk alone is not a strategy: it needs init_on_alloc or init_on_free."""
     path = built(
         tmp_path,
         RECORD.format(abi="CLEARFW_ABI", size="sizeof(struct clearfw_strategy)", functions=""),
@@ -96,7 +96,7 @@ def test_what_is_no_shared_object_is_refused(tmp_path: Path, content: str | None
 def test_a_strategy_serves_the_points_it_has_functions_for(
     tmp_path: Path, brings: str, points: set[str], *, bulk: bool
 ) -> None:
-    """The kernel's signatures or those that may pass on; anywhere else it is not asked."""
+    """A strategy has the kernel's signatures or those that may pass; other init points do not call it."""
     functions = """
 #include <clearfw/strategy.h>
 static __maybe_unused void f(struct page *page, int numpages) {}

@@ -296,7 +296,7 @@ static bool f(struct page *page, int numpages)
 
 
 def test_a_batch_reaches_a_strategy_that_takes_batches(boot: Boot, c_strategy: CStrategy) -> None:
-    """init_bulk gets all pages in one call; where it passes on, each page is asked for alone."""
+    """init_bulk gets all pages in one call; if it passes, each page gets a call of its own."""
     bulk = """
 static bool one(struct page *page, int numpages)
 {
@@ -352,7 +352,7 @@ def test_a_wrapper_has_the_last_word(boot: Boot) -> None:
 
 
 def test_each_point_is_bound_on_its_own(boot: Boot, noting: Noting) -> None:
-    """A Python strategy on one init point leaves the others native: it is asked there and nowhere else."""
+    """A Python strategy on one init point leaves the others native: only that point calls it."""
 
     class OnFree:
         clearfw_init_on_free = hookimpl(lambda _, pages: noting.clearfw_init_on_free(pages))
@@ -367,7 +367,7 @@ def test_each_point_is_bound_on_its_own(boot: Boot, noting: Noting) -> None:
 
 
 def test_every_order_of_a_full_stack_can_be_asked_for(boot: Boot, sources: list[Path]) -> None:
-    """A stack is asked as it is written, whatever its order."""
+    """Strategies of a stack are called in the order in which it is written."""
     machine = boot("init_on_alloc=1", [])
     for order in itertools.permutations(range(NR)):
         machine.set_stack([NativeStrategy(f"s{number}", sources[number], "signs") for number in order])

@@ -318,7 +318,7 @@ def injection_is_off() -> Iterator[None]:
 )
 @pytest.mark.parametrize("where", ["here", "in a new thread"])
 def test_any_request_may_be_refused(cmdline: str, scenario: Scenario, where: str) -> None:
-    """Each refusal is told in one line, and the machine is whole, as free as before, and of use again."""
+    """Each refusal is one line; the machine stays valid, with as many free pages as before."""
 
     def there(machine: Machine) -> None:
         in_a_new_thread(scenario, machine)
@@ -354,7 +354,7 @@ def boots(cmdline: str) -> None:
 
 @pytest.mark.parametrize("cmdline", BOOTS)
 def test_any_request_of_a_boot_may_be_refused(cmdline: str) -> None:
-    """Each refusal is told in one line, with nothing mapped and no file open after it."""
+    """Each refusal is one line; afterwards nothing is mapped and no file is open."""
     boots(cmdline)
     passed = 0
     for n in itertools.count(1):
@@ -446,7 +446,7 @@ def test_measured_memory_goes_back_clean() -> None:
 
 
 def test_a_churn_that_fails_gives_back_what_it_had() -> None:
-    """The blocks it had allocated are nobody else's to free."""
+    """Only the machine can free the blocks that a failed run allocated."""
     ops = np.array([slot << 8 for slot in range(100)], dtype=np.uint32)
     with Machine.boot("memory=16M") as machine:
         _core.time_churn(machine, ops, 100)

@@ -270,7 +270,7 @@ static void f(struct page *page, int numpages)
 
 
 def test_an_area_ends_where_it_was_asked_to(boot: Boot) -> None:
-    """generic: memset() of the size asked for is allowed to the byte, one more is reported."""
+    """generic: memset() of the requested size is allowed to the byte; one byte more is reported."""
     answers: list[bool] = []
 
     def clear(area: VmallocRange) -> None:

@@ -204,7 +204,7 @@ def test_a_highmem_block_is_mapped_page_by_page(boot: Boot, kmap: str, page_size
 
 @BOTH
 def test_an_unmapped_page_cannot_be_cleared(boot: Boot, kmap: str) -> None:
-    """Its address is nobody's any more, in both modes."""
+    """The address is no longer mapped, in both modes."""
     seen: list[str] = []
 
     def clear(pages: PageRange) -> None:

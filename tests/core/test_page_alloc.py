@@ -253,7 +253,7 @@ static void f(struct page *page, int numpages)
 def test_an_unguarded_memset_on_free_leaves_the_pages_dirty(
     boot: Boot, c_strategy: CStrategy, kasan: str
 ) -> None:
-    """By then KASAN has marked the pages free: memset() reports, writes nothing, and the content leaks."""
+    """KASAN has already marked the pages as free: memset() reports, writes nothing, and the content leaks."""
     machine = boot(f"init_on_free=1 kasan={kasan}", [c_strategy("bare", UNGUARDED, ".kernel_init_pages = f")])
 
     pages = recycled(machine, KERNEL, 2)
@@ -389,11 +389,11 @@ def test_zones_fall_back_downwards_only(boot: Boot) -> None:
 
 
 def test_exhausted_memory_is_an_error_that_says_how_much_is_left(boot: Boot) -> None:
-    """The asked-for pages and the free ones; everything can be freed and had again."""
+    """The error has the wanted and the free pages; everything can be freed and allocated again."""
     machine = boot()
     blocks = [machine.alloc_pages(10) for _ in range(3)]
     single = machine.alloc_pages()
-    with pytest.raises(OutOfMemoryError, match=r"asked for 1024 pages.*1023 free pages") as caught:
+    with pytest.raises(OutOfMemoryError, match=r"no free block of 1024 pages.*1023 pages are free") as caught:
         machine.alloc_pages(10)
     assert (caught.value.wanted, caught.value.found) == (1024, 1023)
     for pages in (*blocks, single):

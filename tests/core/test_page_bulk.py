@@ -50,7 +50,7 @@ def test_a_bulk_allocation_is_all_or_nothing(boot: Boot) -> None:
     machine = boot()
     free = machine.nr_free
 
-    with pytest.raises(OutOfMemoryError, match=f"asked for {free + 1} pages"):
+    with pytest.raises(OutOfMemoryError, match=f"no free block of {free + 1} pages"):
         machine.alloc_pages_bulk(free + 1)
 
     assert machine.nr_free == free
@@ -58,7 +58,7 @@ def test_a_bulk_allocation_is_all_or_nothing(boot: Boot) -> None:
 
 
 def test_a_bulk_free_is_all_or_nothing(boot: Boot) -> None:
-    """One page that cannot be freed, or stands in the list twice, and none is."""
+    """If one page cannot be freed, or the list has it twice, no page is freed."""
     machine = boot()
     pages = machine.alloc_pages_bulk(3)
     free = machine.nr_free
@@ -131,7 +131,7 @@ def test_a_contiguous_block_needs_a_free_range(boot: Boot) -> None:
         if pages.pfn // 1024 in (1, 2):
             pages.free()
 
-    with pytest.raises(OutOfMemoryError, match=r"contiguous range.*2048 free pages"):
+    with pytest.raises(OutOfMemoryError, match=r"contiguous range.*2048 pages are free"):
         machine.alloc_contig(11)
 
 

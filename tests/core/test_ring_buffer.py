@@ -62,7 +62,7 @@ def test_another_decoder_agrees(folder: Path, cpu: int) -> None:
 
 
 def test_a_tracepoint_without_a_format_is_counted() -> None:
-    """What is not asked for is not decoded, and not forgotten."""
+    """Events of other tracepoints are counted, not decoded."""
     data = raw_pages.pages(raw_pages.THP, 1)
     alone = attrs.evolve(LAYOUT, records={1: LAYOUT.records[1]})
     decoder = RingBufferDecoder(alone)

@@ -305,7 +305,7 @@ class Rules(RuleBasedStateMachine):
 
     @rule(order=st.integers(0, 10), gfp=GFP)
     def alloc_unclaimed(self, order: int, gfp: int) -> None:
-        """With nobody to clear it a block is had only where it needs no clear."""
+        """Without a strategy only blocks that need no clear can be allocated."""
         self.machine.set_stack([])
         try:
             pages = self.machine.alloc_pages(order, gfp)

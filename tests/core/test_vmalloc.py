@@ -268,7 +268,7 @@ STRATEGIES = ("vmalloc_contiguous", "vmalloc_per_page", "vmalloc_runs")
     seed=st.none() | st.integers(0, 2**32),
 )
 def test_the_last_page_is_cleared_whole(nbytes: int, config: str, stack: str, seed: int | None) -> None:
-    """Size as asked, however partial the last page; scattered or contiguous; by every shipped strategy."""
+    """Every shipped strategy clears areas of any size, with a partial last page, scattered or contiguous."""
     with Machine.boot(
         f"memory=8M backing=thp init_on_alloc=1 {config}", stack=f"{stack}+per_page"
     ) as machine:
@@ -308,7 +308,7 @@ def test_reinit_finds_a_page_left_dirty(boot: Boot, c_strategy: CStrategy) -> No
 
 
 def test_an_unclaimed_area_is_taken_apart_again(boot: Boot) -> None:
-    """The error says how many bytes nobody cleared; no page, address or mapping is lost."""
+    """The error says how many bytes were not cleared; no page, address or mapping is lost."""
     machine = boot(f"{HW} init_on_alloc=1", "per_page")
 
     for _ in range(3):
@@ -321,7 +321,7 @@ def test_an_unclaimed_area_is_taken_apart_again(boot: Boot) -> None:
 
 
 def test_an_area_whose_pages_nobody_clears_on_free_says_so(boot: Boot) -> None:
-    """The area is gone then, and its uncleared pages are nobody's: better lost than dirty."""
+    """The area no longer exists, and its dirty pages are leaked rather than reused."""
     machine = boot("init_on_free=1", [])
     area = machine.vmalloc(3 * PAGE)
 

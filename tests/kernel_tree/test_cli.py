@@ -169,7 +169,7 @@ def test_a_diff_takes_two_checks(command: Command, toy: Path, tmp_path: Path) ->
 
 
 def test_builds_are_listed_and_cleaned(command: Command, toy: Path, patch: Path) -> None:
-    """Each with its tree and what was patched in it."""
+    """Each kernel is listed with its tree and patches."""
     command("kernel", "bench", toy, "--patch", patch, *FEW)
     listed = command("kernel", "builds").out
     assert "as it stands" in listed
@@ -190,6 +190,8 @@ def test_builds_are_listed_and_cleaned(command: Command, toy: Path, patch: Path)
         (["--model", "nonsense"], "unknown strategy 'nonsense'"),
         (["--model", "batched,per_page"], "name one strategy for each of before"),
         (["--cpu", "4096"], "--cpu 4096 asked for"),
+        (["--memory", "2M"], "a block of order 10 is 4M"),
+        (["--memory", "64T"], "the host has"),
     ],
 )
 def test_what_cannot_be_is_one_line(command: Command, toy: Path, arguments: list[str], said: str) -> None:

@@ -62,7 +62,7 @@ def applied(*texts: str, reverse: bool = False, tree: dict[str, bytes] = TREE) -
 
 
 def test_a_patch_changes_creates_and_removes() -> None:
-    """Only what differs is told, None for what is gone."""
+    """Only differences are returned, with None for missing counts."""
     assert applied(CHANGE + CREATE + REMOVE) == {
         "mm/a.c": b"one\n2\nthree\n",
         "mm/new.c": b"new\n",

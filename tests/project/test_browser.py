@@ -81,7 +81,7 @@ def url(saved: dict[str, dict[str, Any]], tmp_path: Path) -> str:
 
 
 def cells(driver: Chrome, table: int, column: int) -> list[str]:
-    """Return what stands in a column of a table, in order."""
+    """Return the cells of a column of a table, in order."""
     found: list[str] = driver.execute_script(CELLS, table, column)
     return found
 

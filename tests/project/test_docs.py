@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
 TRACES = ROOT / "tests" / "data" / "traces"
 PROGRAMS = ("clearfw", "pytest")
@@ -51,7 +51,7 @@ FILE_NAME = re.compile(r"(?:/\* (\S+) \*/|# (\S+\.\w+))\n")
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
 SPAN = re.compile(r"`([^`]+)`")
 # What a shared machine adds to a table, or not.
-MOMENTARY = re.compile(r"\* |rounds thrown out|so few rounds")
+MOMENTARY = re.compile(r"\* |dropped rounds|too few rounds")
 
 
 def run(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -338,7 +338,7 @@ def documented_keys(schema: str) -> set[str]:
     ],
 )
 def test_the_json_page_has_every_key_of_a_real_run(schema: str, command: str, tmp_path: Path) -> None:
-    """json.md and what is written agree; where names vary, NAME stands for them."""
+    """json.md and the written documents agree; NAME stands for names that vary."""
     made = write(tmp_path / "made.trace", some_events())
     (tmp_path / "info.json").write_text(json.dumps(results_info.to_json(info.examine(read(made)))))
     document = json.loads(run(f"clearfw {command} --json -", tmp_path).stdout)

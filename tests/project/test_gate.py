@@ -78,7 +78,7 @@ def test_a_count_that_grows_and_is_owned_up_to_can_be_recorded(house: Path) -> N
 def test_any_other_change_has_only_to_be_recorded(
     house: Path, new: gate.Counts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is better, new or gone is told, and taken."""
+    """Better, new and missing counts are printed and recorded."""
     monkeypatch.setattr(gate, "measured", lambda: new)
 
     assert gate.main([]) == 1

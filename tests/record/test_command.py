@@ -112,7 +112,7 @@ def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
         pytest.raises(CommandError, match="No such file or directory"),
     ):
         command.start()
-    with pytest.raises(CommandError, match="no such program is found or may be run"):
+    with pytest.raises(CommandError, match="is not found or not executable"):
         commands.check([str(tmp_path)])
 
 

@@ -37,7 +37,7 @@ def allocations(trace: file.Trace) -> int:
 
 @needs_tracing
 def test_every_page_of_a_command_is_there(tmp_path: Path) -> None:
-    """Who touches 64 MiB allocates that many pages, in one task, and gives them back; no event is lost."""
+    """A program that touches 64 MiB allocates and frees that many pages in one task; no event is lost."""
     plan = RecordPlan((sys.executable, "-c", FAULTS.format(mib=64)), tmp_path / "t.arrow")
     told: list[int] = []
     done = recorder.record(plan, told.append)
@@ -132,7 +132,7 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter")
     script.chmod(0o755)
-    with pytest.raises(CommandError, match=r"it cannot be run \(No such file or directory\): try it"):
+    with pytest.raises(CommandError, match=r"cannot be run \(No such file or directory\): try it"):
         recorder.record(RecordPlan((str(script),), output))
 
     assert output.read_text() == "precious"
@@ -141,7 +141,7 @@ def test_what_was_there_stays_until_the_command_runs(tmp_path: Path) -> None:
 
 def test_a_command_must_be_there(tmp_path: Path) -> None:
     """It is looked for before anything else is done."""
-    with pytest.raises(CommandError, match="'no-such-program' asked for, no such program is found"):
+    with pytest.raises(CommandError, match="'no-such-program' is not found"):
         recorder.record(RecordPlan(("no-such-program",), tmp_path / "t.arrow"))
     with pytest.raises(CommandError, match="no command was given"):
         recorder.record(RecordPlan((), tmp_path / "t.arrow"))

@@ -148,7 +148,7 @@ def test_a_recorder_can_be_left_out() -> None:
 @needs_tracing
 def test_buffers_past_memory_are_refused() -> None:
     """What the kernel does not give is told with what to do."""
-    with Instance.make(TRACEFS) as instance, pytest.raises(TracingError, match="ask for a smaller --buffer"):
+    with Instance.make(TRACEFS) as instance, pytest.raises(TracingError, match="use a smaller --buffer"):
         instance.set_up(1 << 40)
 
 
@@ -187,21 +187,21 @@ def test_what_killed_recorders_left_goes(fake: Path) -> None:
 
 
 def test_without_root_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user is told that it needs root."""
+    """Without root the error says that recording needs root."""
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
-    with pytest.raises(TracingError, match="needs root, this is user 1234: run the same with sudo"):
+    with pytest.raises(TracingError, match="needs root, but this is user 1234: run it with sudo"):
         tracefs.mounted().__enter__()
 
 
 def test_in_another_pid_namespace_nothing_is_recorded(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pids are not those the kernel filters by: another task would be taken for the command."""
     monkeypatch.setattr(tracefs, "_FIRST_PID_NAMESPACE", 1)
-    with pytest.raises(TracingError, match=r"a PID namespace of its own.*with --pid=host"):
+    with pytest.raises(TracingError, match=r"its own PID namespace.*with --pid=host"):
         tracefs.mounted().__enter__()
 
 
 def test_without_tracefs_it_is_told_why(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host or container that cannot mount it is told where to go."""
+    """If tracefs cannot be mounted, the error says where to record instead."""
     (fake / "instances").rmdir()
     monkeypatch.setattr(tracefs, "_tool", lambda name: "false")
     with pytest.raises(TracingError, match=r"there is no tracefs .*mount ended with 1.*record on the host"):

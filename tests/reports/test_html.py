@@ -94,7 +94,7 @@ def test_ids_are_there_once_and_links_find_them(whole: Tags) -> None:
 
 
 def test_every_picture_is_told_in_words(whole: Tags) -> None:
-    """Who cannot see it hears what it shows."""
+    """A plot has a description for readers who cannot see it."""
     pictures = [given for _, given in whole.found if given.get("role") == "img"]
 
     assert len(pictures) == len(whole.named("svg")) == 5
@@ -167,11 +167,11 @@ def test_what_must_be_known_to_read_the_figures_is_said(saved: dict[str, dict[st
     text = page([documents.parse(saved["bench"], "bench.json")], "One")
 
     for said in (
-        "So few rounds say little",
-        "Rounds thrown out, their roofline below 0.8 of its median: 1.",
-        "Interrupted after 5 whole rounds",
+        "Too few rounds for a reliable interval",
+        "Dropped rounds, with the roofline below 0.8 of its median: 1.",
+        "Interrupted after 5 complete rounds",
         "kmaps are counted, not timed",
-        "* batched stosb ran at 9.00 and 20.00 GB/s: the median tells of neither.",
+        "* batched stosb ran at 9.00 and 20.00 GB/s: the median describes neither.",
         "(interpreted): written in Python, for a prototype; not ranked.",
         "other left out: it passes on here.",
     ):

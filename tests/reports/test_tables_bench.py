@@ -157,7 +157,7 @@ def test_a_dirty_strategy_has_no_figures(result: Make, scene_run: Run) -> None:
     )
     printed = text(bench.scene(run))
 
-    line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are of no use"
+    line = "mine (stosb) left memory dirty, first at byte 4096 of a sample: its times are not valid"
     assert bench_run.problems([run]) == [line]
     assert line in printed
     assert "99" not in printed
@@ -192,7 +192,7 @@ def test_without_a_baseline_there_is_no_ratio(result: Make, scene_run: Run) -> N
 
 
 def test_two_modes_are_shown_as_two(result: Make, scene_run: Run) -> None:
-    """The median of a row with two modes is starred, and both are told."""
+    """The median of a row with two modes has a star, and a note gives both modes."""
     printed = text(bench.scene(scene_run(result(modes_gbps=(20.0, 9.0)))))
 
     assert "12.34*" in printed
@@ -212,11 +212,11 @@ def test_kmaps_and_walks_have_a_column_and_kmaps_a_price(result: Make, scene_run
 
 
 def test_hw_tags_integrated_init_is_told(result: Make, scene_run: Run) -> None:
-    """Two strategies that were never asked are not to be compared by mistake."""
+    """Two strategies that were never run must not be compared by mistake."""
     counters = attrs.evolve(result().counters, integrated_pages=512)
 
-    assert "no strategy was asked" in text(bench.scene(scene_run(result(counters=counters))))
-    assert "no strategy was asked" not in text(bench.scene(scene_run(result())))
+    assert "no strategy was called" in text(bench.scene(scene_run(result(counters=counters))))
+    assert "no strategy was called" not in text(bench.scene(scene_run(result())))
 
 
 def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -> None:
@@ -224,21 +224,23 @@ def test_few_rounds_and_thrown_out_ones_are_told(result: Make, scene_run: Run) -
     few = text(bench.scene(scene_run(result(), rounds=5)))
     thrown = text(bench.scene(scene_run(result(rounds_thrown_out=4), rounds=15)))
 
-    assert "so few rounds say little" in few
+    assert "too few rounds for a reliable interval" in few
     assert "below 0.8 of its median: 4" in thrown
-    assert "so few rounds" not in thrown
+    assert "too few rounds" not in thrown
 
 
 def test_an_interrupted_run_says_how_far_it_came(result: Make, scene_run: Run) -> None:
-    """So that nobody takes it for a whole one."""
+    """A reader must not take it for a complete run."""
     printed = text(bench.scene(scene_run(result(), rounds=7, interrupted=True)))
 
-    assert "interrupted after 7 whole rounds" in printed
+    assert "interrupted after 7 complete rounds" in printed
 
 
 def test_the_roofline_of_several_threads_is_explained(result: Make, scene_run: Run) -> None:
     """Above 100 % of it is no mistake then."""
-    assert "the roofline is one thread's" in text(bench.scene(scene_run(result(), how=("2 threads",))))
+    assert "the roofline was measured with one thread" in text(
+        bench.scene(scene_run(result(), how=("2 threads",)))
+    )
 
 
 def test_latencies_have_a_table_of_their_own(result: Make, scene_run: Run) -> None:
@@ -265,7 +267,7 @@ def test_several_orders_are_told_apart(result: Make, scene_run: Run) -> None:
 
 
 def test_the_headline_shows_both_factors_beside_the_published_figure(factors: SceneRun) -> None:
-    """Shape by primitive, so that nobody takes one for the other."""
+    """The headline shows shape by primitive, so that the two effects are not confused."""
     headline = bench.headline(factors)
     assert headline is not None
     printed = text(headline, 80)
@@ -274,7 +276,7 @@ def test_the_headline_shows_both_factors_beside_the_published_figure(factors: Sc
     assert re.search(r"per_page +1.00x +1.30x\n", printed)
     assert re.search(r"batched +1.10x +2.60x\n", printed)
     assert "2.60x here" in printed
-    assert "2.68x as published" in printed
+    assert "2.68x was published" in printed
 
 
 def test_the_primitive_of_the_baseline_comes_first(factors: SceneRun) -> None:

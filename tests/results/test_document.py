@@ -67,7 +67,7 @@ def test_keys_a_report_does_not_show_are_not_looked_at(saved: dict[str, dict[str
     [
         ("[", "is not JSON .*: give what a command wrote with --json"),
         ("\x00", "is not JSON"),
-        ('{"schema": NaN}', "NaN is no number"),
+        ('{"schema": NaN}', "NaN is not a number"),
         ("[" * 100_000, "is not JSON"),
         ("1", "has no schema: give"),
         ('{"schema": 1}', "has no schema"),

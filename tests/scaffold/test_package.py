@@ -72,7 +72,7 @@ def test_it_is_the_installed_packages_that_are_used(scripts: Path, project: Path
 
 
 def test_every_check_is_reported_by_name(scripts: Path, project: Path) -> None:
-    """Of both strategies; each passes, or says why it was not asked; and so do the tests of its own."""
+    """Every check passes or says why it was skipped, for both strategies, and so do the own tests."""
     command = (scripts / "python", "-m", "pytest", "-v", "-p", "no:cacheprovider", "-n", "2")
     printed = run(*command, cwd=project)
 

@@ -57,15 +57,13 @@ def test_a_stripped_file_is_refused(compiled: Path) -> None:
     """Without symbols there is nothing to measure, and the error says how to have them."""
     compile_to(compiled, "-shared", "-fPIC", "-s")
 
-    with pytest.raises(
-        SymbolsError, match=r"symbols of one\.o asked for, it has none: compile it without -s"
-    ):
+    with pytest.raises(SymbolsError, match=r"one\.o has no symbols: compile it without -s"):
         symbols.read(compiled.read_bytes(), "one.o")
 
 
 def test_what_is_no_elf_file_is_refused() -> None:
     """Whatever a compiler's wrapper wrote instead is named."""
-    with pytest.raises(SymbolsError, match=r"symbols of one\.o asked for, it is no ELF file"):
+    with pytest.raises(SymbolsError, match=r"one\.o is not an ELF file"):
         symbols.read(b"MZ and so on", "one.o")
 
 

@@ -30,7 +30,7 @@ def test_each_is_found_once_in_the_order_asked() -> None:
 
 
 def test_a_name_that_none_has_is_refused_with_the_nearest() -> None:
-    """A typing error is told."""
+    """A typing error gets a suggestion."""
     with pytest.raises(UnknownArchitectureError, match="arm64"):
         architectures.find(["arm46"])
 

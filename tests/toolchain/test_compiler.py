@@ -217,7 +217,7 @@ def test_cc_may_carry_arguments(source: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_compiler_that_does_not_run_is_an_error(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is executable and no program is told from a missing one."""
+    """An executable file that is not a program gets another message than a missing one."""
     broken = tmp_path / "broken-cc"
     broken.write_bytes(b"\x7fELF no more")
     broken.chmod(0o755)

@@ -74,7 +74,7 @@ def test_a_recording_that_was_cut_off_stays_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.trace", "a.parquet"])
 def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name: str) -> None:
-    """Neither half a file under the name, nor one beside it; what was there before stays."""
+    """No partial file is left under the name or next to it; an existing file stays."""
     (tmp_path / name).write_text("before")
     before = set(tmp_path.iterdir())
 
@@ -89,5 +89,5 @@ def test_an_interrupted_export_leaves_nothing(trace: Trace, tmp_path: Path, name
 
 def test_other_formats_are_refused(trace: Trace, tmp_path: Path) -> None:
     """With the two there are."""
-    with pytest.raises(TraceError, match=r"a.csv asked for, exported are .parquet and .trace: end the name"):
+    with pytest.raises(TraceError, match=r"a.csv has an unknown suffix: use .parquet or .trace"):
         export.export(trace, tmp_path / "a.csv")

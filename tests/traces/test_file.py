@@ -79,7 +79,7 @@ def test_a_trace_may_be_truncated_by_another_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_trace_cut_anywhere_is_read_up_to_its_last_whole_batch(tmp_path: Path, compression: str) -> None:
-    """A crash loses the batch that was being written, and no other."""
+    """A crash loses only the batch that was being written."""
     batches = [some_events(50, seed) for seed in range(4)]
     whole = write(tmp_path / "t.trace", *batches, compression=compression).read_bytes()
     cut = tmp_path / "cut.trace"
@@ -139,7 +139,9 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
         (empty, "an empty file"),
         (tmp_path, "a directory"),
     ):
-        with pytest.raises(TraceError, match=rf"{path} is no trace: {found}: make one with clearfw record"):
+        with pytest.raises(
+            TraceError, match=rf"{path} is not a trace: {found}: make one with clearfw record"
+        ):
             read(path)
     with pytest.raises(FileNotFoundError, match="none"):
         read(tmp_path / "none")
@@ -150,7 +152,7 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     [
         (
             {"schema": "clearfw.trace/2"},
-            "a trace of schema 'clearfw.trace/2', this clearfw reads clearfw.trace/1",
+            "a trace of schema 'clearfw.trace/2', not clearfw.trace/1",
         ),
         ({"schema": "-"}, "a trace of schema without a name"),
         ({"schema": [[]]}, "a trace of schema without a name"),
@@ -174,7 +176,7 @@ def test_metadata_out_of_range_is_refused(tmp_path: Path, changes: dict[str, Any
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [(b"[" * 100_000, "no JSON"), (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[]", "no JSON object")],
+    [(b"[" * 100_000, "not JSON"), (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[]", "not a JSON object")],
     ids=["deep", "cut", "not UTF-8", "a list"],
 )
 def test_metadata_that_is_no_json_is_refused(tmp_path: Path, text: bytes, found: str) -> None:
@@ -263,7 +265,7 @@ def test_a_buffer_that_claims_what_cannot_be_is_refused_or_cut(tmp_path: Path, c
 
 
 def test_a_batch_that_claims_more_rows_than_it_has_is_cut(tmp_path: Path) -> None:
-    """A batch's length is held against its buffers before any row is read."""
+    """The length of a batch is compared with its buffers before any row is read."""
     whole = write(tmp_path / "t.trace", some_events(1000)).read_bytes()
     (tmp_path / "t.trace").write_bytes(whole.replace(struct.pack("<q", 1000), struct.pack("<q", 1 << 40)))
 

@@ -35,7 +35,7 @@ NAMES = {"alloc": Kind.ALLOC, "free": Kind.FREE, "free_batched": Kind.FREE_BATCH
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_real_text_is_read_whole(name: str) -> None:
-    """Every event of every tool's own text is found, what was lost is known, and no line is bad."""
+    """Every event in the text of every tool is found, losses are known, and no line is bad."""
     form, *counts = COUNTS[name]
 
     parsed = parse(real(name), room=4096)

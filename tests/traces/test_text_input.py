@@ -56,7 +56,7 @@ def test_a_text_is_read_whole(pack: Callable[[bytes], bytes], tmp_path: Path) ->
 def test_what_is_no_text_is_named(
     start: bytes, what: str, todo: str, pack: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
-    """With what to do about it; inside a compressed file, too."""
+    """The message says what to do, also for a compressed file."""
     path = tmp_path / "given"
     path.write_bytes(pack(start + bytes(100)))
 

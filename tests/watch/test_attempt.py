@@ -75,7 +75,7 @@ def test_a_sound_strategy_is_checked_and_timed(tmp_path: Path) -> None:
 
 
 def test_the_checks_that_are_left_out_exist() -> None:
-    """Else a check that was renamed would be asked after all."""
+    """Otherwise a renamed check would run unnoticed."""
     assert set(conformance.checks()) >= attempts.LATER
 
 

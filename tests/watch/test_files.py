@@ -64,7 +64,7 @@ def test_nothing_is_noticed_where_nothing_is_saved(tmp_path: Path) -> None:
 
 
 def test_a_file_is_not_taken_half_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It must have stayed as it is from one look to the next."""
+    """A file counts as saved when it does not change between two polls."""
     path = tmp_path / "mine.c"
     path.write_text("old")
     before = files.stamp([path])

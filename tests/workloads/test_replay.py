@@ -400,7 +400,7 @@ def test_the_machine_has_room_for_what_was_live(tmp_path: Path) -> None:
 
 def test_the_settings_it_was_recorded_with_must_be_known(tmp_path: Path) -> None:
     """Else it says what to do."""
-    with pytest.raises(ConfigError, match=r"does not say which init_on_alloc.*replay under --init-on-alloc"):
+    with pytest.raises(ConfigError, match=r"does not say whether init_on_alloc.*replay with --init-on-alloc"):
         ReplayWorkload(prepared(tmp_path), "recorded").config(Options())
     known = prepared(tmp_path, init_on_alloc=False, init_on_free=True)
     config = ReplayWorkload(known, "recorded").config(Options())

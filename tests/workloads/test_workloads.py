@@ -132,7 +132,7 @@ def test_with_highmem_every_chunk_is_of_it(opened: Opened, highmem: int) -> None
 
 def test_too_little_highmem_is_refused(opened: Opened) -> None:
     """It would measure lowmem, and call it HIGHMEM."""
-    with pytest.raises(ConfigError, match=r"highmem=1M asked for, which holds no aligned chunk .* give 8M"):
+    with pytest.raises(ConfigError, match=r"highmem=1M is too small for an aligned chunk: give 8M"):
         opened(Hugetlb(), "highmem_fallback", highmem=1 << 20)
 
 
@@ -158,7 +158,7 @@ def test_too_little_memory_is_a_clear_error(opened: Opened) -> None:
     """Each says what it asked for."""
     with pytest.raises(OutOfMemoryError, match="a chunk of free memory to measure on"):
         opened(Hugetlb(), "batched", memory=1 << 20)
-    with pytest.raises(ConfigError, match="too little to churn large blocks: give memory=32M or more"):
+    with pytest.raises(ConfigError, match="too little memory for large blocks: give memory=32M or more"):
         opened(Churn(), "batched", memory=31 << 20)
 
 
@@ -201,7 +201,7 @@ def replayed(ops: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> tuple[int, dic
 
 @given(st.integers(1 << 10, 1 << 13), st.integers(0, 200), st.integers(0, 99))
 def test_a_churn_never_holds_too_much_and_frees_it_all(npages: int, nops: int, seed: int) -> None:
-    """Each free is of a slot in use, with its order; slots stay within what was said."""
+    """Each free names a used slot and its order; slots stay within the stated number."""
     ops, slots = churn.churn_ops(npages, nops, seed)
     most, left = replayed(ops)
 
@@ -264,14 +264,16 @@ def test_the_vmalloc_point_fires_as_in_the_kernel() -> None:
 
 @pytest.mark.parametrize("option", [{"touch": "all"}, {"hot": True}, {"threads": 2}, {"init_on_free": True}])
 def test_an_option_that_a_workload_does_not_support_is_refused(option: dict[str, object]) -> None:
-    """Else its results would be labelled with what was not done."""
+    """Otherwise the results would have the label of an option that was not used."""
     options = Options(**option)  # type: ignore[arg-type]
     (name,) = option
 
     for workload in (Hugetlb(), Orders()):
         protocol.check_supported(workload, options)
     for workload in (Churn(), Vmalloc()):
-        with pytest.raises(ConfigError, match=f"{name}=.* workload {workload.name} supports only"):
+        with pytest.raises(
+            ConfigError, match=f"{name}=.* is not supported by workload {workload.name}, only"
+        ):
             protocol.check_supported(workload, options)
 
 
@@ -289,7 +291,7 @@ def test_the_shipped_workloads_come_with_a_plugin() -> None:
 
 
 def test_a_strategy_in_python_runs_a_workload(opened: Opened, tmp_path: Path) -> None:
-    """As one in C does: asked as often, and what touches the blocks comes after it."""
+    """A Python strategy is called as often as one in C, and consumers touch the blocks after it."""
     path = tmp_path / "mine.py"
     path.write_text(
         "from clearfw import hookimpl, kernel\n"

@@ -8,7 +8,7 @@
 /* Functions return 0 or one of these, negated; the facts go into struct clearfw_error. */
 enum clearfw_errno {
 	CLEARFW_OK,
-	CLEARFW_ENOMEM,	      /* the machine's zones have no such block */
+	CLEARFW_ENOMEM,	      /* no free block of that order */
 	CLEARFW_EORDER,	      /* order above MAX_PAGE_ORDER */
 	CLEARFW_EDOUBLE_FREE, /* the block is free already */
 	CLEARFW_EFOREIGN,     /* not the head of an allocated block of that order */
@@ -21,11 +21,11 @@ enum clearfw_errno {
 	CLEARFW_EIN_INIT,     /* allocation or free from inside an init point */
 	CLEARFW_EMAP_COUNT,   /* vm.max_map_count would be exceeded */
 	CLEARFW_EVMALLOC,     /* not the start of a vmalloc area, or no room for one */
-	CLEARFW_EBACKING,     /* the backing asked for cannot be had */
-	CLEARFW_EGRANULARITY, /* hugetlb backing maps no single pages */
+	CLEARFW_EBACKING,     /* the host does not have the backing */
+	CLEARFW_EGRANULARITY, /* hugetlb backing cannot map single pages */
 	CLEARFW_ESYS,	      /* a system call failed: see sys_errno and detail */
 	CLEARFW_EINCOHERENT,  /* an init point returned with non-temporal stores under way */
-	CLEARFW_EARCH,	      /* no machine of this architecture boots so */
+	CLEARFW_EARCH,	      /* not supported on this architecture */
 	CLEARFW_EWINDOW,      /* a window lost sight of what its pages hold */
 	CLEARFW_EPREEMPT,     /* an init point returned with another preempt count */
 	CLEARFW_EIRQS,	      /* interrupts left disabled, or enabled where the caller may have disabled them */
@@ -39,7 +39,7 @@ struct clearfw_error {
 	uint64_t wanted; /* pages, bytes or an order, as the code has it */
 	uint64_t found;
 	int zone;	 /* enum clearfw_zone_type, or -1 */
-	char detail[160]; /* what was being done, for people */
+	char detail[160]; /* the operation, for the message */
 };
 
 /* Fills in ERR (which may be NULL) and returns -code. */

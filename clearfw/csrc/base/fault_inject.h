@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core asks of the host and may not get: memory, mappings, files, threads. All of it is asked for here,
+ * Resources that the host may refuse: memory, mappings, files, threads. The core gets all of them here,
  * so that a test can have any one call refused (fault injection: lib/fault-inject.c, 7.3). None of
  * these calls is on the way of an allocation that the free lists serve.
  */
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The Nth call from now on, of any thread, fails as if the host had no more to give; 0: none does. */
+/* The Nth call from now on, in any thread, fails as if the host had no resources left; 0: none fails. */
 void fault_inject_after(uint64_t n);
 /* Calls so far. */
 uint64_t fault_inject_calls(void);

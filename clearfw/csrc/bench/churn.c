@@ -29,7 +29,7 @@ static inline int step(struct machine *machine, uint32_t op, struct page **slots
 	return status;
 }
 
-/* What a failure left allocated: nobody else knows of it. */
+/* Free the blocks that a failed run left allocated. */
 static void abandon(struct cpu *cpu, struct page **slots, size_t nr_slots)
 {
 	for (size_t i = 0; i < nr_slots; i++)

@@ -76,26 +76,22 @@ struct examiner {
 	struct subject_stack stack;
 };
 
-/* 0, or negative with *err. SUBJECT is loaded; from here to the end its calls of the core are looked at. */
-int examiner_init(struct examiner *examiner, struct machine *machine, const struct clearfw_strategy *subject,
-		  const struct clearfw_observed *observed, struct clearfw_error *err);
-/* For a strategy in Python: CALLBACK is asked in its place at the init points of POINTS, a bit each. */
-int examiner_init_callback(struct examiner *examiner, struct machine *machine, init_callback callback, void *context,
-			   unsigned int points, struct clearfw_error *err);
-void examiner_deinit(struct examiner *examiner);
-
-/* Forgets the latest cell's finding. */
-void examiner_begin(struct examiner *examiner);
-
 /* The examiner at work in this process, or NULL. */
 extern struct examiner *examiner_here;
 
-/* A cell: the init point is asked, as if the allocator had taken the pages. */
-void examine_block(struct examiner *examiner, enum init_point point, struct page *page, unsigned int npages,
-		   const uint64_t *private);
-void examine_list(struct examiner *examiner, enum init_point point, struct page **pages, int nr,
-		  const uint64_t *private);
-void examine_area(struct examiner *examiner, const void *start, unsigned long nbytes, const uint64_t *private);
+struct call {
+	enum init_point point;
+	bool bulk;
+	struct page *page;
+	struct page **pages;
+	const void *start;
+	unsigned long n; /* pages, or bytes of an area */
+	int claimed;	 /* as an init_callback says it */
+	bool ended;	 /* it came back by itself */
+};
+
+/* Asks the subject, to whom the pages were given, and looks at what it did. Whether it claimed. */
+bool examiner_examine(struct examiner *examiner, struct call *call);
 
 /*
  * For what is found while the subject runs; whether it is what the cell is remembered for. examiner_abort() ends the

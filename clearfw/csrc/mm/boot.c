@@ -40,7 +40,7 @@ static void init_struct_page(struct machine *machine, uint32_t pfn, bool high)
 	};
 }
 
-/* Those of a hole, of which there may be a million, come when they are asked for. */
+/* A hole may have a million struct pages; they are set up at first use. */
 struct page *machine_pfn_to_page(struct machine *machine, unsigned long pfn)
 {
 	if (pfn >= machine->max_pfn)

@@ -10,7 +10,7 @@ struct machine *machine_create(const struct clearfw_config *config, struct clear
 /* No other thread may be inside the machine. */
 void machine_destroy(struct machine *machine);
 
-/* NULL when every structure agrees with every other, else what is wrong. No other thread may be inside. */
+/* NULL if all structures agree, otherwise a description of the error. No other thread may be inside. */
 const char *machine_is_valid(struct machine *machine);
 
 /* NULL past the last pfn. In a hole there is a struct page with an address, and no memory behind it. */

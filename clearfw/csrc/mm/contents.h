@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What pages hold, whoever has them: written and looked at by the core itself, in lowmem, HIGHMEM and a window. */
+/* The core's own access to the contents of pages, in lowmem, HIGHMEM and a window. */
 #ifndef CLEARFW_CONTENTS_H
 #define CLEARFW_CONTENTS_H
 
@@ -14,7 +14,7 @@ struct byte_found {
 /* Every byte of NPAGES pages from PFN on is BYTE from now on. */
 void machine_fill(struct machine *machine, uint32_t pfn, size_t npages, uint8_t byte);
 
-/* False when all bytes are BYTE, else the first that is not. */
+/* False if all bytes are BYTE; otherwise sets the first that differs. */
 bool machine_first_not(struct machine *machine, uint32_t pfn, size_t npages, uint8_t byte, struct byte_found *found);
 
 /* Negative, with cpu->error, when a window lost sight of what its pages hold (mm/window.h); else 0. */

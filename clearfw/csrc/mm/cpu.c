@@ -130,7 +130,7 @@ void machine_drain(struct machine *machine)
 	pthread_mutex_lock(&machine->lock);
 	for (struct cpu *cpu = machine->cpus; cpu; cpu = cpu->next)
 		atomic_store_explicit(&cpu->claimed, true, memory_order_relaxed);
-	/* From here on, whoever sets busy sees claimed; whoever did not is seen to be busy. */
+	/* From here on, a thread that sets busy sees claimed; a thread that set it before is seen as busy. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!cpu_needs_fence)
 		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);

@@ -19,7 +19,7 @@ struct memory {
 	char *highmem;	      /* the core's own view of HIGHMEM; strategies never learn it, bar priced kmaps */
 	char *reservation;    /* what direct and highmem were cut from */
 	size_t reserved;
-	enum clearfw_backing backing; /* what was obtained */
+	enum clearfw_backing backing; /* the backing in use */
 	struct window *window;	      /* NULL: all of it is real */
 };
 

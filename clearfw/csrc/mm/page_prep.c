@@ -39,7 +39,7 @@ bool should_skip_kasan_poison(const struct machine *machine, const struct page *
 						 : page->kasan_tag == KASAN_TAG_KERNEL;
 }
 
-/* What hw_tags does in the same instruction that sets the tags: no strategy is asked. */
+/* hw_tags clears with the instruction that sets the tags: no strategy is called. */
 static void integrated_init(struct cpu *cpu, struct page *page, unsigned int npages)
 {
 	machine_event(cpu->machine, EVENT_INTEGRATED_INIT);
@@ -68,7 +68,7 @@ bool post_alloc_prepare(struct cpu *cpu, struct page *page, unsigned int order, 
 	machine_event(machine, EVENT_SET_PAGE_PRIVATE);
 	page->private = 0;
 	machine_event(machine, EVENT_ARCH_ALLOC_PAGE);
-	/* Before any zeroing, which would hide what was written to a free page. */
+	/* Before any clear, which would hide a write to a free page. */
 	if (machine->page_poison)
 		kernel_unpoison_pages(cpu, page, npages);
 	if (gfp & __GFP_ZEROTAGS)
@@ -105,7 +105,7 @@ void destroy_compound_page(struct page *page, unsigned int order)
 	}
 }
 
-/* free_page_is_bad() on each page where check_pages is on, else on the head alone. */
+/* free_page_is_bad() on each page if check_pages is on, otherwise only on the head. */
 static bool block_is_bad(const struct machine *machine, const struct page *page, unsigned int order)
 {
 	uint32_t checked = machine->debug ? 1u << order : 1;
@@ -208,7 +208,7 @@ void undo_free(struct cpu *cpu, struct page *page, unsigned int order)
 		kasan_unpoison_pages(&cpu->machine->kasan, page, order);
 }
 
-/* A page in no block at all is on its way to the lists: it stands twice in one list to free. */
+/* A page in no block is already on its way to the lists: the list to free contains it twice. */
 static bool is_free(const struct machine *machine, const struct page *page)
 {
 	for (unsigned int order = 0; order <= MAX_CONTIG_ORDER; order++) {

@@ -29,10 +29,10 @@ int no_memory(struct cpu *cpu, uint64_t npages, const char *what);
 int refuse(struct cpu *cpu, enum clearfw_errno code, uint64_t wanted);
 int bad_free(struct cpu *cpu, const struct page *page, unsigned int order);
 
-/* After a failed init: the block goes back as it was taken, so that nobody gets it dirty. */
+/* After a failed init the block goes back to the free lists, so that no caller gets dirty pages. */
 void undo_alloc(struct cpu *cpu, struct page *page, unsigned int order);
 
-/* A block that was handed out and that nobody clears goes back, with no init point. */
+/* A block that no strategy cleared goes back to the free lists without an init point. */
 void take_back(struct cpu *cpu, struct page *page, unsigned int order);
 
 /* Nobody cleared it: it stays allocated, and addressable again. */

@@ -19,7 +19,7 @@
 	X(kmaps)	    /* kmap_local_page() of HIGHMEM pages */                  \
 	X(page_walks)	    /* vmalloc_to_page() walks */                             \
 	X(kasan_reports)    /* accesses KASAN reported */                             \
-	X(poison_reports)   /* pages whose 0xaa pattern was damaged */                \
+	X(poison_reports)   /* pages with a damaged 0xaa pattern */                   \
 	X(bad_pages)	    /* pages leaked on free */                                \
 	X(sleeps)	    /* might_sleep() or cond_resched() inside an init point */ \
 	X(warnings)	    /* WARN_ON() that fired */                                \

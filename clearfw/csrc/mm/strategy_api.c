@@ -240,7 +240,7 @@ void api_report_bugs_to(int fd)
 	bug_fd = fd;
 }
 
-/* Nothing is to run after it, in the strategy or in whoever asked it. */
+/* No code may run after it, in the strategy or in its caller. */
 static __attribute__((noreturn)) void bug(const char *file, int line, const char *what)
 {
 	dprintf(bug_fd, "kernel BUG at %s:%d: %s\n", file, line, what);

@@ -18,7 +18,7 @@ void api_kunmap_local(const void *addr);
 void api_kasan_depth_add(int delta);
 struct page *api_vmalloc_to_page(const void *addr);
 
-/* BUG() and its like write a line to FD and abort(); standard error, unless told otherwise. */
+/* BUG() and similar write a line to FD (standard error by default) and abort(). */
 void api_report_bugs_to(int fd);
 
 /* Whether all of [addr, addr + nbytes) can be written by this thread: direct map, vmalloc, or live kmap slots. */

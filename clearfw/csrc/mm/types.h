@@ -123,7 +123,7 @@ struct machine {
 	_Atomic(struct init_stack *) stack[NR_INIT_POINTS];
 	struct init_stack *retired_stacks; /* replaced, but perhaps still in use by another thread */
 	const struct clearfw_primitive *primitive[NR_PRIMITIVE_SIZES];
-	const struct clearfw_primitive *instruction[CLEARFW_NR_INSTRUCTIONS]; /* NULL where the CPU has none such */
+	const struct clearfw_primitive *instruction[CLEARFW_NR_INSTRUCTIONS]; /* NULL if the CPU lacks it */
 	struct kasan kasan;
 	struct vmalloc vmalloc;
 	pthread_mutex_t lock; /* of cpus, retired_stats and the stacks */

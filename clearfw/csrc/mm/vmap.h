@@ -20,7 +20,7 @@ uint32_t vmap_run_length(const struct vmalloc_area *area, uint32_t first, uint32
 int vmap_area(struct cpu *cpu, struct vmalloc_area *area);
 /* false, and nothing done: the system call failed. */
 bool vunmap_area(struct machine *machine, struct vmalloc_area *area);
-/* For an area that nobody was given: its pages can go, unmapped or not, and the next area there maps over them. */
+/* For an area that no caller has: free its pages, unmapped or not; the next area maps over them. */
 void vmap_undo(struct machine *machine, const struct vmalloc_area *area);
 
 #endif

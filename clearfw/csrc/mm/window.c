@@ -136,7 +136,7 @@ static bool goes_to_and_fro(const struct window *window)
 	return window->returns > 2 * window->nr_chunks + 256;
 }
 
-/* One chunk everywhere: the thread runs on, and nobody knows what it clears. */
+/* Map one chunk everywhere: the thread runs on, but its clears are unknown. */
 static bool let_run(struct window *window)
 {
 	bool mapped = true;
@@ -202,7 +202,7 @@ bool window_serve(const siginfo_t *info)
 {
 	bool served = false;
 
-	/* No address is told of a non-canonical one, nor by raise(). */
+	/* si_addr is 0 for a non-canonical address, and for raise(). */
 	if (info->si_code != SEGV_MAPERR && info->si_code != SEGV_ACCERR)
 		return false;
 	pthread_mutex_lock(&lock);

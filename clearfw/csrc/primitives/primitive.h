@@ -17,7 +17,7 @@ const struct clearfw_primitive *primitive_at(int index);
 /* NULL where the name is unknown. Knows "kernel": what Linux 7.3 would pick on this CPU. */
 const struct clearfw_primitive *primitive_by_name(const char *name);
 
-/* What a strategy asks for by name; NULL where this CPU, or this architecture, has none such. */
+/* Instructions that a strategy can name; NULL if this CPU or this architecture lacks one. */
 const struct clearfw_primitive *primitive_of(enum clearfw_instruction instruction);
 
 /* Whether this CPU has a feature of x86, numbered as arch/x86/include/asm/cpufeatures.h does; elsewhere none. */

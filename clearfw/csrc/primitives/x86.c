@@ -149,7 +149,7 @@ static bool has_erms(void)
 /*
  * X86_FEATURE_REP_GOOD is no CPUID bit: arch/x86/kernel/cpu sets it (7.3) by family, and clears
  * it where IA32_MISC_ENABLE turns fast strings off. Here: all but NetBurst. The register cannot
- * be read from user space, and the few K8s before stepping C+ are not told apart.
+ * be read from user space, and the few K8s before stepping C+ are not distinguished.
  */
 static bool has_rep_good(void)
 {

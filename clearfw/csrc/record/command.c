@@ -27,7 +27,7 @@ static void command_free(struct command *command)
 	free(command);
 }
 
-/* A copy: whoever called goes on while the process waits. */
+/* A copy, because the caller goes on while the process waits. */
 static bool copy_argv(struct command *command, char *const argv[])
 {
 	size_t argc = 0;
@@ -65,7 +65,7 @@ static void tell(int fd, int value)
 		_exit(CANNOT);
 }
 
-/* In the memory of the recorder, all of whose threads but this one go on. */
+/* Runs in the memory of the recorder, whose other threads go on. */
 static void become(const struct command *command)
 {
 	char go;

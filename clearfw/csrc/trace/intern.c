@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As FNV-1a, but of eight bytes at a time: every event asks for one. */
+/* Like FNV-1a, but with eight bytes at a time, because every event needs one. */
 static uint32_t hash_of(const char *bytes, size_t nbytes)
 {
 	uint64_t hash = nbytes, word;

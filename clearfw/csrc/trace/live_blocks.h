@@ -22,7 +22,7 @@ struct live_blocks {
 	struct live_block *table;
 	uint32_t shift; /* 64 less the bits of the table's size */
 	uint64_t used;
-	uint64_t held[NR_PAGE_ORDERS]; /* how many, so that orders nobody holds are not looked for */
+	uint64_t held[NR_PAGE_ORDERS]; /* number of blocks, so that empty orders are skipped */
 };
 
 /* False without memory. */

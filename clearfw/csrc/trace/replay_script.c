@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* Of all flags, those that machine_alloc() looks at: six bits. */
-static const gfp_t heeded[] = {
+static const gfp_t coded_flags[] = {
 	__GFP_ZERO, __GFP_HIGHMEM, __GFP_COMP, __GFP_ZEROTAGS, __GFP_SKIP_ZERO, __GFP_SKIP_KASAN,
 };
-#define NR_HEEDED (sizeof(heeded) / sizeof(*heeded))
-_Static_assert(1 << NR_HEEDED == REPLAY_FAULT && 2 * REPLAY_FAULT == REPLAY_GFPS, "a code for each combination");
+#define NR_CODED (sizeof(coded_flags) / sizeof(*coded_flags))
+_Static_assert(1 << NR_CODED == REPLAY_FAULT && 2 * REPLAY_FAULT == REPLAY_GFPS, "a code for each combination");
 
 /* What all of GFP_TRANSHUGE_LIGHT's users have, and page cache and slab have not (vma_thp_gfp_mask(), 7.3). */
 #define ANON_HUGE (__GFP_HIGHMEM | __GFP_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC | __GFP_NOWARN)
@@ -31,8 +31,8 @@ gfp_t replay_gfp(uint8_t code)
 {
 	gfp_t gfp = 0;
 
-	for (unsigned int i = 0; i < NR_HEEDED; i++)
-		gfp |= code >> i & 1 ? heeded[i] : 0;
+	for (unsigned int i = 0; i < NR_CODED; i++)
+		gfp |= code >> i & 1 ? coded_flags[i] : 0;
 	return gfp;
 }
 
@@ -41,8 +41,8 @@ static uint8_t gfp_code(gfp_t gfp, unsigned int order)
 	bool fault = order && (gfp & (ANON_HUGE | __GFP_ZERO)) == ANON_HUGE;
 	unsigned int code = fault ? REPLAY_FAULT : 0;
 
-	for (unsigned int i = 0; i < NR_HEEDED; i++)
-		code |= (gfp & heeded[i] ? 1u : 0u) << i;
+	for (unsigned int i = 0; i < NR_CODED; i++)
+		code |= (gfp & coded_flags[i] ? 1u : 0u) << i;
 	return (uint8_t)code;
 }
 
@@ -144,7 +144,7 @@ static bool add_alloc(struct writer *writer, uint64_t pfn, unsigned int order, g
 	       emit(writer, REPLAY_ALLOC, order, slot, code);
 }
 
-/* As the buddy would, until the block of ORDER at PFN stands alone; NULL without memory. */
+/* Split like the buddy, until ORDER at PFN is a block of its own; NULL without memory. */
 static struct live_block *split_to(struct writer *writer, struct live_block *block, uint64_t pfn, unsigned int order)
 {
 	while (block && block->order > order) {
@@ -178,7 +178,7 @@ static bool add_unseen_free(struct writer *writer, uint64_t pfn, unsigned int or
 	return emit(writer, REPLAY_FREE_UNSEEN, order, 0, 0);
 }
 
-/* split_page(), alloc_pages_exact(), a folio split: what was allocated at once is freed in parts, or the reverse. */
+/* split_page(), alloc_pages_exact(), a folio split: pages allocated at once are freed in parts, or the reverse. */
 static bool add_odd_free(struct writer *writer, uint64_t pfn, unsigned int order)
 {
 	struct live_block *block = live_block_at(&writer->blocks, pfn);

@@ -24,7 +24,7 @@ struct replay_op {
 	uint32_t slot;
 	uint8_t kind;  /* enum replay_kind */
 	uint8_t order; /* of the block before the operation */
-	uint8_t gfp;   /* what of it the allocator heeds, and REPLAY_FAULT: replay_gfp() */
+	uint8_t gfp;   /* the flags that matter to the allocator, and REPLAY_FAULT: replay_gfp() */
 	uint8_t unused;
 };
 
@@ -42,7 +42,7 @@ struct replay_op {
 	X(frees)       /* mm_page_free, of any kind */                                   \
 	X(batched)     /* mm_page_free_batched: duplicates of mm_page_free */            \
 	X(failed)      /* allocations that gave none */                                  \
-	X(unmatched)   /* frees of what nobody allocated in the trace */                 \
+	X(unmatched)   /* frees without an allocation in the trace */                    \
 	X(untraced)    /* of these, freed before in the trace: allocated again unseen */ \
 	X(mismatched)  /* frees with another order than the allocation */                \
 	X(reallocated) /* allocations of pages that were still live */                   \

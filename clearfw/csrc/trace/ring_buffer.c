@@ -227,7 +227,7 @@ static uint64_t pass_time(uint64_t ts, uint32_t type, uint32_t delta, uint32_t w
 		return ts + wide;
 	if (type == TYPE_TIME_STAMP)
 		return whole_stamp(wide, ts);
-	/* 1 stands for 0 in a discarded event: check_buffer(), 7.3 */
+	/* A discarded event has 1 in place of 0: check_buffer(), 7.3 */
 	return delta == 1 ? ts : ts + delta;
 }
 

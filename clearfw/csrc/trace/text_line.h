@@ -48,7 +48,7 @@ static inline const char *skip_word(const char *at, const char *end)
 	return at;
 }
 
-/* What follows the word, if it stands here; else NULL. */
+/* The text behind the word, or NULL if the word is not here. */
 static inline const char *after(const char *at, const char *end, const char *word)
 {
 	size_t nbytes = strlen(word);

@@ -14,7 +14,7 @@ enum trace_kind { TRACE_ALLOC, TRACE_FREE, TRACE_FREE_BATCHED, NR_TRACE_KINDS };
 struct trace_events {
 	uint64_t *ts; /* nanoseconds of the trace's clock */
 	uint64_t *pfn;
-	uint32_t *gfp; /* while decoding, the index of what was interned; in a trace, gfp.h's bits */
+	uint32_t *gfp; /* while decoding, the index of the interned text; in a trace, the bits of gfp.h */
 	int32_t *pid;
 	uint16_t *cpu;
 	int8_t *migratetype; /* -1 where the event has none */

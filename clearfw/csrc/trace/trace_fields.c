@@ -4,7 +4,7 @@
 
 #include "mm/gfp.h"
 
-/* 1 << order is to be a number. */
+/* 1 << order must be a number. */
 #define ORDER_MAX 63
 
 static const char *read_word(const char *at, const char *end, const char **word, size_t *nbytes)

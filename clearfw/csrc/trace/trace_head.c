@@ -120,7 +120,7 @@ static const char *back_over_tgid(const char *start, const char *at)
 	return *open == '(' ? back_over_spaces(start, open) : at;
 }
 
-/* The end of perf's TASK, before PID or PID/TID; NULL: no number stands alone here. */
+/* The end of perf's TASK, before PID or PID/TID; NULL: there is no separate number here. */
 static const char *back_over_perf_pid(const char *start, const char *tid)
 {
 	const char *pid = tid > start && tid[-1] == '/' ? back_over_digits(start, tid - 1) : tid;

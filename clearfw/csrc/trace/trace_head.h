@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands before the event in a line of a trace: task, processor, irq flags, time. */
+/* The part of a trace line before the event: task, processor, irq flags, time. */
 #ifndef CLEARFW_TRACE_HEAD_H
 #define CLEARFW_TRACE_HEAD_H
 

@@ -194,7 +194,7 @@ static bool is_stack(const struct line *line)
 	return hexadecimal(at, end, &address) == end;
 }
 
-/* Blanks alone, or a comment that is indented: asked of what is no event, whose comm may begin so. */
+/* Only blanks, or an indented comment. Checked after the event parser, because a comm may begin like this. */
 static bool is_filler(const struct line *line)
 {
 	const char *at = skip_spaces(line->start, line->end);
@@ -264,7 +264,7 @@ static void read_carry(struct trace_text *text, struct trace_events *events)
 	text->too_long = false;
 }
 
-/* Most lines stand whole in what was fed. */
+/* Most lines are complete in one buffer. */
 static void read_up_to(struct trace_text *text, const char *start, const char *newline,
 		       struct trace_events *events)
 {

@@ -38,13 +38,13 @@ struct trace_text {
 	bool is_report;		   /* trace-cmd's own first line was seen */
 	struct trace_text_bad bad[TRACE_TEXT_BAD];
 	struct intern gfp;
-	/* The beginning of a line whose end has not come yet. */
+	/* The beginning of a line that is not complete yet. */
 	char carry[TRACE_TEXT_LINE];
 	size_t ncarry;
 	bool too_long;
 };
 
-/* Zeroed, it is ready. Until there is no more room, takes bytes in and returns how many. */
+/* A zeroed struct is ready. Takes bytes in until there is no room, and returns their number. */
 size_t trace_text_feed(struct trace_text *text, const char *bytes, size_t nbytes,
 		       struct trace_events *events);
 /* The last line, where no newline ends it: wants room for one event. */

@@ -1,4 +1,4 @@
-"""The page: any number of saved results as one file of HTML, which needs nothing else."""
+"""The report: any number of saved results as one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from clearfw.results.document import Document
 
-# The light ones are those of pictures. Each has the contrast that WCAG 2.2 AA asks for.
+# Light colours are those of plots. All have the contrast that WCAG 2.2 AA requires.
 _DARK = {
     "ink": "#e6eaf1",
     "muted": "#a3adbd",

@@ -1,4 +1,4 @@
-"""What was measured, on the page: benches, and replays of traces."""
+"""Sections of the report for benches and replays."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from clearfw.results.bench import SavedBench, SavedRow, SavedScene
     from clearfw.results.replay import SavedPrediction, SavedPredictions, SavedReplay
 
-_COLD = "Cold blocks, left alone once cleared: --touch and --hot have other answers."
-_WARM = "Memory is used again as the workload does, and so is warm."
+_COLD = "Measured on cold blocks that nobody reads afterwards: try --touch and --hot."
+_WARM = "The workload reuses memory, so it is warm."
 _COLD_WORKLOADS = frozenset({"hugetlb", "orders", "vmalloc"})
 
 
@@ -56,7 +56,9 @@ def _predictions(found: SavedPredictions) -> Iterator[Block]:
     if found.recorded and found.results:
         yield _prediction_table(found.results)
         said = f"Recorded: {found.recorded.system_s:.3f} s of system time"
-        yield Note(f"{said}, of it {found.recorded.clears_s:.3f} s of clears. A prediction: {found.formula}.")
+        yield Note(
+            f"{said}, including {found.recorded.clears_s:.3f} s of clears. A prediction: {found.formula}."
+        )
 
 
 def _prediction_table(predictions: Iterable[SavedPrediction]) -> Table:
@@ -92,7 +94,7 @@ def _scene(found: SavedBench, scene: SavedScene, prefix: str) -> Iterator[Block]
     sound = found.sound(scene)
     if len(found.scenes) > 1:
         yield Heading(scene.scene)
-    yield from _found_wanting(scene, rows)
+    yield from _failures(scene, rows)
     yield from _lead(sound)
     yield from _factors(sound)
     yield from _matrix(found.ranked(scene))
@@ -104,7 +106,7 @@ def _scene(found: SavedBench, scene: SavedScene, prefix: str) -> Iterator[Block]
     yield from _notes(scene, rows)
 
 
-def _found_wanting(scene: SavedScene, rows: Sequence[SavedRow]) -> Iterator[Note]:
+def _failures(scene: SavedScene, rows: Sequence[SavedRow]) -> Iterator[Note]:
     for row in rows:
         if row.dirty_offset is not None:
             where = f"first at byte {row.dirty_offset} of a sample"
@@ -192,22 +194,24 @@ def _how(found: SavedBench, scene: SavedScene) -> Iterator[Note]:
 
 def _throughput(chart: Chart, prefix: str) -> Iterator[Block]:
     if chart.rows:
-        caption = "The dashed line is the roofline: the best primitive, with no allocator in the way."
+        caption = "Dashed line: the roofline, the best primitive without an allocator."
         drawn = plots.throughput([chart])
-        yield blocks.drawing(drawn, f"{prefix}-t", caption if chart.rooflines else "As measured in turns.")
+        yield blocks.drawing(
+            drawn, f"{prefix}-t", caption if chart.rooflines else "Strategies were measured in turns."
+        )
 
 
 def _throughput_table(rows: Sequence[SavedRow]) -> Table:
     numbers = ("GB/s", "ratio", "95 %", "of roofline", "kmaps", "page walks")
     return _by_row(
-        "ratio: time of the baseline over this one's, the median of rounds; above 1 is faster",
+        "ratio: time of the baseline divided by that of the row, median of the rounds; above 1 is faster",
         numbers,
         {row: _measured(row) for row in sorted(rows, key=_rank)},
     )
 
 
 def _by_row(caption: str, numbers: Sequence[str], cells: Mapping[SavedRow, Sequence[Cell]]) -> Table:
-    """Return a table with the columns that name a row before NUMBERS; the order only where it differs."""
+    """Return a table: columns that name a row, then NUMBERS. The order has a column if it varies."""
     several = len({row.order for row in cells}) > 1
     return Table(
         caption=caption,
@@ -243,7 +247,7 @@ def _ratio(row: SavedRow) -> tuple[Cell, Cell]:
     if row.baseline is None:
         return number(0, ""), number(0, "")
     low, high = row.baseline.ci95
-    # The interval of the baseline over itself would say nothing.
+    # The ratio of the baseline to itself has no meaningful interval.
     interval = "" if row.is_baseline else f"{low:.2f}\N{EN DASH}{high:.2f}"
     return number(row.baseline.ratio, f"{row.baseline.ratio:.2f}"), number(low, interval)
 
@@ -260,7 +264,7 @@ def _latency(rows: Sequence[SavedRow], prefix: str) -> Iterator[Block]:
         yield blocks.drawing(plots.latencies(rows), f"{prefix}-l", caption)
     if rows:
         times = {row: tuple(_times(row)) for row in sorted(rows, key=_rank)}
-        yield _by_row("Latency of single allocations, in a run of its own", ("p50", "p99", "max"), times)
+        yield _by_row("Latency of single allocations, from a separate run", ("p50", "p99", "max"), times)
 
 
 def _times(row: SavedRow) -> Iterator[Cell]:
@@ -271,20 +275,18 @@ def _times(row: SavedRow) -> Iterator[Cell]:
 
 def _notes(scene: SavedScene, rows: Sequence[SavedRow]) -> Iterator[Note]:
     if scene.interrupted:
-        yield Note(f"Interrupted after {scene.rounds} whole rounds: what stands here is of those.")
+        yield Note(f"Interrupted after {scene.rounds} complete rounds: the table shows only these.")
     thrown = max((row.rounds_thrown_out for row in rows), default=0)
     if thrown:
-        yield Note(f"Rounds thrown out, their roofline below 0.8 of its median: {thrown}.")
+        yield Note(f"Dropped rounds, with the roofline below 0.8 of its median: {thrown}.")
     if scene.rounds - thrown < ENOUGH_ROUNDS:
-        yield Note("So few rounds say little: the intervals want 15.")
+        yield Note("Too few rounds for a reliable interval: use --rounds 15 or more.")
     if any((row.counters or {}).get("kmaps") for row in rows):
-        yield Note(
-            f"kmaps are counted, not timed; a kernel's cost some {KMAP_PRICE_NS} ns each, an assumption."
-        )
+        yield Note(f"kmaps are counted, not timed. We assume that one costs a kernel {KMAP_PRICE_NS} ns.")
     for row in rows:
         if len(row.modes_gbps) > 1 and row.dirty_offset is None:
             modes = " and ".join(f"{gbps:.2f}" for gbps in row.modes_gbps)
-            yield Note(f"* {row.strategy} {row.primitive} ran at {modes} GB/s: the median tells of neither.")
+            yield Note(f"* {row.strategy} {row.primitive} ran at {modes} GB/s: the median describes neither.")
     if any(row.interpreted for row in rows):
         yield Note("(interpreted): written in Python, for a prototype; not ranked.")
     for skipped in scene.skipped:

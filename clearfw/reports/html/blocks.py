@@ -1,4 +1,4 @@
-"""What a section of the page is made of."""
+"""Blocks that a section of the report consists of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Cell:
-    """One cell of a table: its text, what it is sorted by, and a class of its style."""
+    """One cell of a table: its text, the value it is sorted by, and its CSS class."""
 
     text: str
     value: float | str
@@ -23,7 +23,7 @@ class Cell:
 
 @attrs.frozen(kw_only=True)
 class Table:
-    """A table that can be sorted; `numbers` are the columns that stand on the right."""
+    """A sortable table; the columns in `numbers` are right-aligned."""
 
     kind: str = attrs.field(default="table", init=False)
     caption: str
@@ -34,7 +34,7 @@ class Table:
 
 @attrs.frozen
 class Drawing:
-    """A picture as an <svg> element, what it shows in words, and what to read in it."""
+    """A plot as an <svg> element, with a description in words and a caption."""
 
     kind: str = attrs.field(default="drawing", init=False)
     svg: str
@@ -44,7 +44,7 @@ class Drawing:
 
 @attrs.frozen
 class Lead:
-    """A number worth being large, and what it is."""
+    """A number in large type, and its explanation."""
 
     kind: str = attrs.field(default="lead", init=False)
     value: str
@@ -53,7 +53,7 @@ class Lead:
 
 @attrs.frozen
 class Note:
-    """A sentence that must be known to read the rest; `bad`: something was found wanting."""
+    """A note for the reader; `bad` means that something failed."""
 
     kind: str = attrs.field(default="note", init=False)
     text: str
@@ -62,7 +62,7 @@ class Note:
 
 @attrs.frozen
 class Heading:
-    """The name of what follows, inside a section."""
+    """A heading inside a section."""
 
     kind: str = attrs.field(default="heading", init=False)
     text: str
@@ -70,7 +70,7 @@ class Heading:
 
 @attrs.frozen
 class Facts:
-    """Names and values, folded away."""
+    """Names and values, collapsed by default."""
 
     kind: str = attrs.field(default="facts", init=False)
     caption: str
@@ -82,7 +82,7 @@ Block: TypeAlias = Table | Drawing | Lead | Note | Heading | Facts
 
 @attrs.frozen(kw_only=True)
 class Section:
-    """What is shown of one document: an anchor, a title, the file's name, and blocks."""
+    """The section of one document: an anchor, a title, the file's name, and blocks."""
 
     anchor: str
     title: str
@@ -96,10 +96,10 @@ def number(value: float, text: str, style: str = "") -> Cell:
 
 
 def words(text: str, style: str = "") -> Cell:
-    """Return a cell that is sorted by what stands in it."""
+    """Return a cell that is sorted by its text."""
     return Cell(text, text.casefold(), style)
 
 
 def drawing(picture: Picture, prefix: str, caption: str) -> Drawing:
-    """Return PICTURE as a block; the ids in it begin with PREFIX."""
+    """Return PICTURE as a block; its ids begin with PREFIX."""
     return Drawing(picture.svg(prefix), picture.alt, caption)

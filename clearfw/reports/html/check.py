@@ -1,4 +1,4 @@
-"""What checks found, on the page."""
+"""Section of the report for checks."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _matrix(found: SavedChecks) -> Table:
         for name in names
     )
     strategies = _distinct(verdict.label for verdict in found.results)
-    return Table(caption="What a review asks", columns=("check", *strategies), rows=tuple(rows))
+    return Table(caption="Review checks", columns=("check", *strategies), rows=tuple(rows))
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """Return NAMES, those that come again with a number."""
+    """Return NAMES, with a number behind a name that appears again."""
     seen: dict[str, int] = {}
     found = []
     for name in names:
@@ -76,5 +76,5 @@ def _failures(found: SavedChecks) -> Table:
         for check in verdict.checks
         if check.status == "FAIL"
     )
-    columns = ("strategy", "check", "what was found", "why it matters", "to see it again")
+    columns = ("strategy", "check", "what was found", "why it matters", "to repeat it")
     return Table(caption="What failed", columns=columns, rows=tuple(rows))

@@ -1,4 +1,4 @@
-"""Sections of the page: a renderer for each schema."""
+"""Sections of the report: a renderer for each schema."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
     Renderer = Callable[[Any, str], tuple[str, Iterable[Block]]]
 
-# The parts of documents that are shown as they are, folded away.
+# Parts of documents that are shown unchanged and collapsed.
 _FACTS = {
     "environment": "Measured on",
-    "config": "Asked for",
+    "config": "Options",
     "origin": "Recorded on",
     "census": "Blocks alive",
 }
 
 
 def section(document: Document, anchor: str) -> Section:
-    """Return what the page shows of a document; ids in it begin with ANCHOR."""
+    """Return the section of a document; its ids begin with ANCHOR."""
     title, content = _RENDERERS[type(document.content)](document.content, anchor)
     shown = (*content, *_facts(document.raw))
     return Section(anchor=anchor, title=title, source=document.name, blocks=shown)
@@ -49,7 +49,7 @@ def _facts(raw: Mapping[str, Any]) -> Iterator[Facts]:
 
 
 def _said(value: object) -> str:
-    """Return what people write for a value of JSON; what is nested deeper stays JSON."""
+    """Return a readable text for a JSON value; deeper levels stay JSON."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, list):

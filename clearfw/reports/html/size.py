@@ -1,4 +1,4 @@
-"""What strategies cost in code, on the page."""
+"""Section of the report for code sizes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _blocks(found: SavedSizes) -> Iterator[Block]:
     for failed in found.failed:
         yield Note(f"{failed.strategy} does not compile for {failed.arch}: {failed.stderr}", bad=True)
     for missing in found.missing:
-        yield Note(f"No compiler for {missing.arch} here: the package {missing.package} has one.")
+        yield Note(f"No compiler for {missing.arch} here: install the package {missing.package}.")
     if found.results:
         yield _summary(found.results)
         yield _functions(found.results)
@@ -55,7 +55,7 @@ def _summary(results: Iterable[SavedSize]) -> Table:
         for way in size.ways
     )
     return Table(
-        caption="Bytes of the clear as a function (0: it is in its callers), of a call site, of the unit",
+        caption="Bytes of the clear as a function (0: inlined into its callers), of a call site, of the unit",
         columns=("strategy", "arch", "clear", *numbers),
         numbers=frozenset(numbers),
         rows=tuple(rows),
@@ -77,7 +77,7 @@ def _functions(results: Iterable[SavedSize]) -> Table:
         for one in sorted(way.symbols, key=lambda one: one.old - one.new)
     )
     return Table(
-        caption="Functions that grew or shrank, as bloat-o-meter has them",
+        caption="Functions that grew or shrank, as bloat-o-meter shows them",
         columns=("strategy", "arch", "clear", "function", *numbers),
         numbers=frozenset(numbers),
         rows=tuple(rows),

@@ -1,4 +1,4 @@
-"""What a trace holds, on the page."""
+"""Section of the report for traces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _blocks(found: SavedInfo, anchor: str) -> Iterator[Block]:
         f"{found.events:,} events; {pages:,} pages cleared by the recording kernel, {found.cleared_by}."
     )
     if found.truncated or not found.exact:
-        how = "it ends before its time" if found.truncated else "events were lost, or may have been"
+        how = "the file is cut off" if found.truncated else "events were lost, or may have been"
         yield Note(f"The trace is not exact: {how}.", bad=True)
     if found.orders:
         drawn = plots.cleared(found.orders)

@@ -1,4 +1,4 @@
-"""Reports: results as tables for people; pure functions of what was measured."""
+"""Benches as tables. All functions are pure functions of the results."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 PUBLISHED_RATIO = 2.68
 # What one kmap_local_page() and its kunmap_local() cost a kernel: an assumption, not measured here.
 KMAP_PRICE_NS = 25
-# With fewer rounds, the interval of a median says little.
+# With fewer rounds the interval of a median is not reliable.
 ENOUGH_ROUNDS = 6
 
 SHAPES = ("per_page", "batched")
 
 
 def scene(run: SceneRun) -> RenderableType:
-    """Return the tables of one machine's results, and what must be known to read them."""
+    """Return the tables of one machine's results, with notes for the reader."""
     parts: list[RenderableType] = [Text(heading(run), style="bold")]
     if run.results:
         parts += [*_summary(run), _throughput(run)]
     if any(result.latency for result in run.results):
-        parts += [Text("Latency of single allocations, in a run of its own:"), _latency(run)]
+        parts += [Text("Latency of single allocations, from a separate run:"), _latency(run)]
     parts += [Text(note, style="dim") for note in notes(run)]
     parts += [Text(problem, style="bold red") for problem in problems([run])]
     return Group(*parts, "")
@@ -73,7 +73,7 @@ def named_table(run: SceneRun) -> Table:
     table = grid()
     if len(_orders(run)) > 1:
         numbers(table, "order")
-    # Where the table is narrow a stack breaks between its names, never within one.
+    # In a narrow table a stack breaks between two names, never within a name.
     words = (word for result in run.results for word in strategy_text(result).split())
     table.add_column("strategy", overflow="fold", min_width=max(map(len, words), default=0))
     table.add_column("primitive", overflow="fold")
@@ -112,7 +112,7 @@ def _counts(result: Result) -> list[str]:
 
 
 def ranked(run: SceneRun, order: int | None) -> list[Result]:
-    """By the ratio; peers come after, and what is interpreted or left memory dirty."""
+    """Return the results of ORDER by ratio; peers, interpreted and dirty results come last."""
 
     def rank(result: Result) -> tuple[bool, float]:
         unranked = result.interpreted or result.peer or result.dirty_offset is not None
@@ -123,13 +123,13 @@ def ranked(run: SceneRun, order: int | None) -> list[Result]:
 
 def strategy_text(result: Result) -> str:
     """Return the name of the strategy, as a table shows it."""
-    # With spaces, as a stack may be written, it breaks there where the table is narrow.
+    # Spaces let a stack break between two names in a narrow table.
     name = result.strategy if result.peer else result.strategy.replace("+", " + ")
     return f"{name} (interpreted)" if result.interpreted else name
 
 
 def primitive_text(result: Result) -> str:
-    """Return the name of the primitive, and which one it was."""
+    """Return the name of the primitive; for "best", also the primitive that it was."""
     return (
         result.primitive if result.resolved == result.primitive else f"{result.primitive}: {result.resolved}"
     )
@@ -143,10 +143,10 @@ def _speeds(result: Result) -> list[str]:
 
 
 def ratio_texts(result: Result) -> list[str]:
-    """Return the ratio and its interval, empty where there is none."""
+    """Return the ratio and its interval as texts, empty without a ratio."""
     if result.ratio is None:
         return ["", ""]
-    # The interval of the baseline over itself would say nothing.
+    # The ratio of the baseline to itself has no meaningful interval.
     itself = result.baseline == (result.strategy, result.primitive)
     low, high = result.ratio.ci95
     return [f"{result.ratio.ratio:.2f}", "" if itself else f"{low:.2f}-{high:.2f}"]
@@ -165,7 +165,7 @@ def _latency(run: SceneRun) -> Table:
 
 
 def notes(run: SceneRun) -> Iterator[str]:
-    """Yield what must be known to read the tables."""
+    """Yield notes for the reader of the tables."""
     baseline = next((result.baseline for result in run.results if result.baseline), None)
     if baseline:
         yield "ratio: over {} with {}, the median of rounds; 95 %: its interval.".format(*baseline)
@@ -187,7 +187,7 @@ def _about_claims(run: SceneRun) -> Iterator[str]:
         shares = {one.order: one.claims for one in rows if one.claims is not None and one.claims < 1}
         for order, claimed in shares.items():
             at = "" if order is None else f" at order {order}"
-            yield f"{name} claims {claimed:.0%} of the pages{at}: its last strategy clears the others"
+            yield f"{name} claims {claimed:.0%} of the pages{at}: the last of its stack clears the others"
         without = [
             order for order in orders if order is not None and order not in {one.order for one in rows}
         ]
@@ -196,7 +196,7 @@ def _about_claims(run: SceneRun) -> Iterator[str]:
 
 
 def _ranges(orders: list[int]) -> str:
-    """Return ORDERS, which rise, as "0 to 8, 10"."""
+    """Return sorted ORDERS as a text such as "0 to 8, 10"."""
     runs: list[list[int]] = []
     for order in orders:
         if runs and runs[-1][-1] + 1 == order:
@@ -208,12 +208,12 @@ def _ranges(orders: list[int]) -> str:
 
 def _about_rounds(run: SceneRun) -> Iterator[str]:
     if run.interrupted:
-        yield f"interrupted after {run.rounds} whole rounds: what stands here is of those"
+        yield f"interrupted after {run.rounds} complete rounds: the table shows only these"
     thrown = max((result.rounds_thrown_out for result in run.results), default=0)
     if thrown:
-        yield f"rounds thrown out, their roofline below 0.8 of its median: {thrown}"
+        yield f"dropped rounds, with the roofline below 0.8 of its median: {thrown}"
     if run.rounds - thrown < ENOUGH_ROUNDS:
-        yield "so few rounds say little: the intervals want 15"
+        yield "too few rounds for a reliable interval: use --rounds 15 or more"
 
 
 def _about_modes(run: SceneRun) -> Iterator[str]:
@@ -222,7 +222,7 @@ def _about_modes(run: SceneRun) -> Iterator[str]:
             order = "" if result.order is None else f" at order {result.order}"
             modes = " and ".join(f"{gbps:.2f}" for gbps in result.modes_gbps)
             name = f"{result.strategy} {result.primitive}{order}"
-            yield f"* {name} ran at {modes} GB/s: two modes, and the median tells of neither"
+            yield f"* {name} ran at {modes} GB/s: two modes, and the median describes neither"
 
 
 def _about_counts(run: SceneRun) -> Iterator[str]:
@@ -235,13 +235,13 @@ def _about_counts(run: SceneRun) -> Iterator[str]:
             f"would add {price_ms:.2f} ms"
         )
     if any(counters.integrated_pages and not counters.inits for counters in counted):
-        yield "no strategy was asked: hw_tags clears pages as it tags them (kasan_unpoison_pages)"
+        yield "no strategy was called: hw_tags clears pages while it sets tags (kasan_unpoison_pages)"
     if any(word.endswith("threads") for word in run.how):
-        yield "the roofline is one thread's"
+        yield "the roofline was measured with one thread"
 
 
 def headline(run: SceneRun) -> RenderableType | None:
-    """Return the two factors of the speed-up, and both beside the published one; None without them."""
+    """Return the table of both factors of the speed-up and the published figure, or None without them."""
     cells = {
         (result.strategy, result.primitive): result.ratio
         for result in run.results
@@ -251,7 +251,7 @@ def headline(run: SceneRun) -> RenderableType | None:
         result.primitive: primitive_text(result) for result in run.results if result.strategy == SHAPES[-1]
     }
     first = next((result.baseline[1] for result in run.results if result.baseline), "")
-    # The baseline's own first.
+    # The primitive of the baseline comes first.
     primitives = sorted(names, key=lambda primitive: primitive != first)
     wanted = {(shape, primitive) for shape in SHAPES for primitive in primitives}
     if len(_orders(run)) != 1 or len(primitives) < 2 or wanted != set(cells):  # noqa: PLR2004
@@ -271,11 +271,9 @@ def _factors(cells: dict[tuple[str, str], Ratio], primitives: dict[str, str]) ->
 
 def _beside(both: float, how: tuple[str, ...]) -> str:
     if how:
-        return (
-            f"{both:.2f}x here, measured with {', '.join(how)}: not to be held against the published figure."
-        )
+        return f"{both:.2f}x here, measured with {', '.join(how)}: do not compare with the published figure."
     return (
         f"{both:.2f}x here, batched and with the best primitive.\n"
-        f"{PUBLISHED_RATIO}x as published for the kernel's patch: batching alone, on an AMD server.\n"
-        "Cold blocks, left alone once cleared: --touch and --hot have other answers."
+        f"{PUBLISHED_RATIO}x was published for the kernel's patch: batching alone, on an AMD server.\n"
+        "Measured on cold blocks that nobody reads afterwards: try --touch and --hot."
     )

@@ -27,7 +27,7 @@ _STYLES = {
 
 
 def table(verdict: Verdict) -> RenderableType:
-    """Return the answers as a table, the failures explained below it."""
+    """Return the answers as a table, with explanations of failures below it."""
     from rich.console import Group
     from rich.text import Text
 
@@ -36,7 +36,7 @@ def table(verdict: Verdict) -> RenderableType:
     grid = Grid()
     grid.add_column(verdict.label, no_wrap=True)
     grid.add_column("", no_wrap=True)
-    grid.add_column("what was asked, or found")
+    grid.add_column("what was checked, or found")
     for answer in verdict.answers:
         if answer.status != answers.NOT_ASKED:
             said = Text(sentence(answer)) if answer.evidence else Text(answer.check.asks, "dim")
@@ -48,7 +48,7 @@ def table(verdict: Verdict) -> RenderableType:
 
 
 def _telling(verdict: Verdict) -> list[Answer]:
-    """Return the failures worth explaining: one mistake fails several checks, and most say the same of it."""
+    """Return one failure of each kind, because one mistake often fails several checks in the same way."""
     by_kind: dict[str, Answer] = {}
     for answer in verdict.answers:
         if not answer.passed:
@@ -58,19 +58,19 @@ def _telling(verdict: Verdict) -> list[Answer]:
 
 def _not_asked(verdict: Verdict) -> str:
     names = [answer.check.name for answer in verdict.answers if answer.status == answers.NOT_ASKED]
-    return f"not asked, for init points it does not serve: {', '.join(names)}" if names else ""
+    return f"not run, because the strategy serves other init points: {', '.join(names)}" if names else ""
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return the one line at the end."""
+    """Return the summary line at the end."""
     failed = [verdict.label for verdict in verdicts if not verdict.passed]
     every = [answer for verdict in verdicts for answer in verdict.answers]
     statuses = [answer.status for answer in every]
     cannot = statuses.count(answers.CANNOT)
     asked = len(statuses) - statuses.count(answers.NOT_ASKED) - cannot
     strategies = len({verdict.given for verdict in verdicts})
-    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')} asked"
-    said += f", {cannot} cannot be answered there" if cannot else ""
+    said = f"{_counted(strategies, 'strategy', 'strategies')}, {_counted(asked, 'check', 'checks')}"
+    said += f", {cannot} cannot run there" if cannot else ""
     lines = sum(len(answer.lines) for answer in every)
     untested = statuses.count(answers.UNTESTED)
     open_ = [f"{_counted(lines, 'line', 'lines')} never ran"] if lines else []

@@ -22,7 +22,7 @@ _STYLES = {WORSE: "bold red", BETTER: "green", SAME: "dim"}
 
 
 def diff(comparison: Comparison) -> RenderableType:
-    """Return the rows, with intervals where there are such, else those that differ; and how to read them."""
+    """Return the rows with notes: all rows if they have intervals, otherwise only those that differ."""
     differing = [row for row in comparison.rows if row.verdict != SAME]
     measured = any(row.old.ci95 for row in comparison.rows)
     shown = comparison.rows if measured else differing
@@ -50,7 +50,7 @@ def _names(keys: tuple[Key, ...]) -> str:
 
 
 def _shared(rows: Sequence[DiffRow]) -> Key:
-    """Return the part of their keys that all of several rows have."""
+    """Return the part of the keys that is the same in all rows, if there are several."""
     first, *others = (row.key for row in rows)
     return tuple(pair for pair in first if others and all(pair in key for key in others))
 
@@ -66,7 +66,7 @@ def _table(rows: Sequence[DiffRow], shared: Key) -> Table:
     ]
     names = list(dict.fromkeys(name for key in keys for name in key))
     columns = [(name, [cell(row) for row in rows]) for name, cell in _COLUMNS]
-    # Words have no intervals, and do not grow.
+    # Columns without any text are left out: words have no interval and no change.
     columns = [(name, cells) for name, cells in columns if any(cells)]
     table = grid()
     for name in names:
@@ -80,7 +80,7 @@ def _table(rows: Sequence[DiffRow], shared: Key) -> Table:
 
 
 def _breakable(name: str) -> str:
-    """Return NAME so that a stack of strategies breaks between them where the table is narrow."""
+    """Return NAME with spaces, so that a stack breaks between two names in a narrow table."""
     return plain(name).replace("+", " + ")
 
 
@@ -96,7 +96,7 @@ def _interval(figure: Figure) -> str:
 
 
 def _number(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004  three digits tell enough
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"  # noqa: PLR2004  three digits are enough
 
 
 def _change(row: DiffRow) -> str:

@@ -1,4 +1,4 @@
-"""Grids: tables that fold into a few lines a row where the terminal is narrower than what may not be cut."""
+"""Tables that fold to several lines a row if the terminal is too narrow."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 _WIDE = 1000
-_BETWEEN = 2  # columns of a terminal between two of the table
+_BETWEEN = 2  # characters between two columns of the table
 
 
 class Grid(Table):
-    """An empty table of the one kind there is."""
+    """An empty table in clearfw's style."""
 
     def __init__(self) -> None:
         super().__init__(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -38,7 +38,7 @@ class Grid(Table):
             yield from self._folded()
 
     def _needed(self, console: Console, options: ConsoleOptions) -> int:
-        """Return the columns of a terminal on which no number and no word is cut."""
+        """Return the terminal width at which no number and no word is cut."""
         needed = _BETWEEN * (len(self.columns) - 1)
         for column in self.columns:
             texts = (column.header, *column.cells)
@@ -62,13 +62,13 @@ class Grid(Table):
 
 
 def _text(cell: RenderableType) -> Text:
-    """Return CELL in one line."""
+    """Return CELL as one line of text."""
     text = cell if isinstance(cell, Text) else Text(str(cell))
     return Text(" ").join(text.split("\n"))
 
 
 def plain(text: str) -> str:
-    """Return TEXT without what a file from a stranger could do to a terminal."""
+    """Return TEXT without control characters, which a file could use to disturb the terminal."""
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
@@ -84,7 +84,7 @@ def numbers(table: Table, *names: str) -> None:
 
 
 def ns_text(ns: float) -> str:
-    """Return nanoseconds with three digits, in the largest unit of which there is one."""
+    """Return nanoseconds with three digits, in the largest unit that gives 1 or more."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if ns >= size:
             return f"{ns / size:.3g} {unit}"
@@ -92,7 +92,7 @@ def ns_text(ns: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """Return PART of WHOLE in percent; what is there is never shown as nothing."""
+    """Return PART of WHOLE in percent; a small part is "<0.1%" and not "0.0%"."""
     if not part:
         return ""
-    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  what rounds to 0.0
+    return "<0.1%" if part / whole < 0.0005 else f"{part / whole:.1%}"  # noqa: PLR2004  would round to 0.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plugins(registry: Registry) -> RenderableType:
-    """Return the table of what is installed, its hooks and its status; then why a plugin is not active."""
+    """Return the table of plugins with hooks and status, and the reasons why plugins are not active."""
     table = grid()
     for column in ("plugin", "version or file", "status", "hooks", "strategies"):
         table.add_column(column, overflow="fold")

@@ -1,4 +1,4 @@
-"""Replays as tables for people; pure functions of what was measured."""
+"""Replays as tables. All functions are pure functions of the results."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from clearfw.traces.census import Census
     from clearfw.traces.file import Trace
 
-# What the census counts beside the events that need no comment.
+# Counts of the census that need a comment.
 _ODDITIES = {
-    "failed": "allocations failed while it was recorded",
-    "unmatched": "frees of what was allocated before, or with no event (bulk, contiguous, memblock)",
-    "untraced": "of these, of pages freed before in the trace: allocated again with no event",
+    "failed": "allocations failed during the recording",
+    "unmatched": "frees of pages allocated earlier, or without an event (bulk, contiguous, memblock)",
+    "untraced": "of these frees are of pages that were free before: allocated again without an event",
     "mismatched": "frees with another order than the allocation: split blocks",
-    "reallocated": "allocations of live pages: their frees were lost, or had no event",
+    "reallocated": "allocations of live pages, whose frees were lost or had no event",
     "batched": "mm_page_free_batched, duplicates left out",
     "oversized": "events above order 10, left out",
     "misaligned": "events whose pfn is not aligned to their order, left out",
@@ -48,39 +48,42 @@ _ODDITIES = {
 
 
 def trace_text(trace: Trace, census: Census, dry: DryRun) -> RenderableType:
-    """Return what was replayed, and what of it has no counterpart in a machine."""
+    """Return what was replayed, and which events a machine cannot replay."""
     origin = trace.origin
     kernel = f"Linux {origin.kernel}" if origin.kernel else "an unnamed kernel"
     what = " ".join(origin.command) if origin.command else "the whole system"
     lines = [
         f"{trace.path}: {census.events:,} events of {kernel}: {what}",
         f"{census.allocs:,} allocations and {census.frees:,} frees, {census.peak_pages:,} pages live at most",
-        f"replayed with no clearing: {dry.events_per_s / 1e6:.0f} M events/s",
+        f"replayed without clears: {dry.events_per_s / 1e6:.0f} M events/s",
     ]
     for name, meaning in _ODDITIES.items():
         if count := getattr(census, name):
             lines.append(f"{count:,} {meaning}")
     if dry.nomem:
-        lines.append(f"{dry.nomem:,} allocations found no block here and were left out: give more --memory")
+        lines.append(f"{dry.nomem:,} allocations found no free block and were left out: use more --memory")
     return Group(*(Text(plain(line), style="dim" if number else "") for number, line in enumerate(lines)), "")
 
 
 def scene(run: SceneRun) -> RenderableType:
-    """Return the tables of a replay's results, and what must be known to read them."""
+    """Return the tables of a replay's results, with notes for the reader."""
     parts: list[RenderableType] = [Text(heading(run), style="bold"), *_amounts(run), _clears(run)]
     timed = sorted(
         (result for result in run.results if result.latency_by_order),
         key=lambda result: (result.strategy, result.primitive),
     )
     if timed:
-        parts += [Text("Milliseconds by order, in a run with a clock reading around each:"), _by_order(timed)]
+        parts += [
+            Text("Milliseconds by order, from a run that reads the clock around each operation:"),
+            _by_order(timed),
+        ]
     parts += [Text(note, style="dim") for note in notes(run)]
     parts += [Text(problem, style="bold red") for problem in problems([run])]
     return Group(*parts, "")
 
 
 def _amounts(run: SceneRun) -> Iterator[Text]:
-    """Yield what a replay clears: as a rule all strategies are asked the same."""
+    """Yield how many pages a replay clears; usually this is the same for all strategies."""
     asked: dict[str, list[str]] = {}
     for result in run.results:
         if counters := result.counters:
@@ -120,7 +123,7 @@ def _by_order(results: Sequence[Result]) -> Table:
 
 
 def predicted(trace: Trace, recorded: Recorded, predictions: Sequence[Prediction]) -> RenderableType:
-    """Return the table of what the recorded program's system time would be, labelled as a prediction."""
+    """Return the table of predicted system times, labelled as a prediction."""
     table = grid()
     table.add_column("strategy", overflow="fold")
     table.add_column("primitive", overflow="fold")
@@ -136,14 +139,14 @@ def predicted(trace: Trace, recorded: Recorded, predictions: Sequence[Prediction
             f"{one.change:+.1%}",
             f"{one.change_over_baseline:+.1%}",
         )
-    heading_ = Text("System time, a prediction and no measurement:", style="bold")
+    heading_ = Text("Predicted system time, not a measurement:", style="bold")
     return Group(heading_, table, *(Text(note, style="dim") for note in _about(trace, recorded)), "")
 
 
 def _about(trace: Trace, recorded: Recorded) -> Iterator[str]:
     yield f"{prediction.FORMULA}."
     own = f"{recorded.clears_s:.3f} s of {recorded.system_s:.3f} s"
-    yield f"Its own clears, replayed as recorded, page by page with the kernel's instruction: {own}."
-    yield "The recorded time has the tracing's own in it, some percent."
+    yield f"The recording kernel's own clears, replayed page by page with the kernel's instruction: {own}."
+    yield "The recorded time includes some percent for the tracing itself."
     if trace.origin.cpu_model not in (None, cpu_model()):
-        yield f"It was recorded on {trace.origin.cpu_model}: its clears took another time there."
+        yield f"The trace was recorded on {trace.origin.cpu_model}, where clears took a different time."

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from clearfw.size.code_size import Size
 
 _LEGEND = (
-    "function: bytes of the clear as one; site: what a caller grows by over one that clears nothing; unit: "
-    "what all grow by, with the clear inline, out of line, or as the compiler chose. A size holds for its "
-    "compiler and flags alone."
+    "function: bytes of the clear as a function; site: growth of one caller, compared with one that clears "
+    "nothing; unit: growth of the whole unit, with the clear inline, out of line, or as the compiler chose. "
+    "A size holds only for its compiler and flags."
 )
 
 
 def heading(size: Size) -> str:
-    """Return what the sizes on an architecture were found with."""
-    left_out = f"; no kernel there has {size.left_out}, left out" if size.left_out else ""
+    """Return the compiler and flags of the sizes on an architecture."""
+    left_out = f"; {size.left_out} left out, because no kernel there has it" if size.left_out else ""
     flags = textwrap.fill(
         " ".join(size.flags), 100, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
     )
@@ -32,7 +32,7 @@ def heading(size: Size) -> str:
 
 
 def details(size: Size) -> str:
-    """Return each way as scripts/bloat-o-meter would print it."""
+    """Return the changes for each way, as scripts/bloat-o-meter prints them."""
     return "\n".join(
         f"\n{size.stack} on {size.arch}, {way.way}, old: {size.against}\n{bloat.text(way.bloat)}"
         for way in size.ways
@@ -40,7 +40,7 @@ def details(size: Size) -> str:
 
 
 def summary(sizes: Sequence[Size]) -> RenderableType:
-    """Return a row for each stack and architecture: inline against out of line."""
+    """Return a table with a row for each stack and architecture."""
     from rich.console import Group
     from rich.text import Text
 
@@ -68,7 +68,7 @@ def _cells(size: Size) -> list[str]:
     return [
         str(outlined.function_bytes),
         f"{outlined.site_bytes:.0f}",
-        # Nothing says that a compiler has to follow `inline`.
+        # A compiler does not have to inline a function declared `inline`.
         "refused" if inline.function_bytes else f"{inline.site_bytes:.0f}",
         *(f"{way.bloat.net:+}" for way in (inline, outlined, chosen)),
     ]

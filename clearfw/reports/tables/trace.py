@@ -1,4 +1,4 @@
-"""What a trace holds, as text for people; pure functions of its figures."""
+"""Contents of a trace as text. All functions are pure functions of the figures."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _GFP_ROWS = 8
 _WHY_CLEARED = {
-    "init_on_alloc=1": "cleared: each allocation, by the recording kernel's init_on_alloc=1",
-    "init_on_free=1": "cleared: each free, by the recording kernel's init_on_free=1, and no allocation",
+    "init_on_alloc=1": "cleared: every allocation, because the recording kernel had init_on_alloc=1",
+    "init_on_free=1": "cleared: every free, because the recording kernel had init_on_free=1; no allocation",
     "__GFP_ZERO": "cleared: allocations with __GFP_ZERO",
 }
 
 
 def info(figures: TraceInfo) -> RenderableType:
-    """Return the tables of one trace, and what must be known to read them."""
+    """Return the tables of one trace, with notes for the reader."""
     parts: list[RenderableType] = [Text(plain(_heading(figures)), style="bold")]
     parts += [Text(plain(line)) for line in (*_about(figures), *_speed(figures))]
     if figures.orders:
@@ -44,23 +44,23 @@ def info(figures: TraceInfo) -> RenderableType:
 
 
 def warnings(figures: TraceInfo) -> Iterator[str]:
-    """Yield a line for each reason not to take the trace for the whole of what happened."""
+    """Yield a line for each reason why the trace may be incomplete."""
     ending = figures.ending
     if figures.truncated:
-        yield "the file ends within a batch, or is damaged there: what followed is gone"
+        yield "the file ends within a batch, or is damaged there: the rest is lost"
     if ending is None:
-        yield "no end of the recording is told: it was cut off, or still goes on"
+        yield "the trace has no end: the recording was cut off, or is still running"
         return
     if ending.lost:
-        yield f"{ending.lost:,} events were lost while it was recorded: give the trace larger buffers"
+        yield f"{ending.lost:,} events were lost during the recording: record with larger buffers"
     if ending.lost is None:
-        yield "whether events were lost is not known"
+        yield "it is not known whether events were lost"
     if ending.interrupted:
         yield "the recording was interrupted before its command ended"
     if ending.bad_lines:
-        yield f"{ending.bad_lines:,} lines of the text it was imported from could not be read"
+        yield f"{ending.bad_lines:,} lines of the imported text could not be read"
     if ending.unknown_gfp:
-        yield f"gfp flags without a name here, left out: {', '.join(ending.unknown_gfp)}"
+        yield f"unknown gfp flags, left out: {', '.join(ending.unknown_gfp)}"
 
 
 def _heading(figures: TraceInfo) -> str:
@@ -82,7 +82,7 @@ def _about(figures: TraceInfo) -> Iterator[str]:
         yield f"{told}{f' ({ending.usage})' if ending.usage else ''}{_status(ending.exit_status)}"
 
 
-def _setting(name: str, value: bool | None) -> str:  # noqa: FBT001  it is what is shown
+def _setting(name: str, value: bool | None) -> str:  # noqa: FBT001  the value that is shown
     return f"{name} not known" if value is None else f"{name}={value:d}"
 
 
@@ -147,7 +147,7 @@ def _followed(figures: TraceInfo) -> Iterator[str]:
     if found.mismatched:
         yield f"frees of a part of a live block, or of more than one: {found.mismatched:,}"
     if found.reallocated:
-        yield f"allocations of live pages, whose free was not seen: {found.reallocated:,}"
+        yield f"allocations of live pages, whose free was missed: {found.reallocated:,}"
     for name in ("oversized", "misaligned"):
         if count := getattr(found, name):
             yield f"{name} events, left out of all counts of pages: {count:,}"
@@ -160,10 +160,10 @@ def _pages(count: int, page_size: int) -> str:
 def _notes(figures: TraceInfo) -> Iterator[str]:
     yield _WHY_CLEARED[figures.cleared_by]
     if figures.cleared_by == "__GFP_ZERO" and figures.origin.init_on_alloc is None:
-        yield "(with init_on_alloc=1, it would have been all: whether that was set is not known)"
+        yield "(with init_on_alloc=1 all allocations would have been cleared; the setting is not known)"
     faulted = sum(count << order for order, count in enumerate(figures.census.fault_blocks))
     if faulted and not figures.origin.init_on_alloc:
         size = figures.origin.page_size
-        yield f"anonymous huge pages, cleared at their fault, which has no event: {_pages(faulted, size)}"
+        yield f"anonymous huge pages, cleared at the page fault without an event: {_pages(faulted, size)}"
     if figures.census.unmatched:
-        yield "unmatched frees: allocated before, or where no tracepoint is (alloc_pages_bulk and others)"
+        yield "unmatched frees: allocated earlier, or without a tracepoint (alloc_pages_bulk and others)"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def summary(attempt: Attempt) -> RenderableType:
-    """Return what was found of one attempt, in a line, and all that is wrong with it."""
+    """Return the summary line of ATTEMPT, and its findings."""
     from rich.console import Group
     from rich.text import Text
 
@@ -25,7 +25,7 @@ def summary(attempt: Attempt) -> RenderableType:
 
 
 def table(attempts: Sequence[Attempt]) -> RenderableType:
-    """Return the ratios of ATTEMPTS side by side, the last on the right, and the speed of that one."""
+    """Return the ratios of ATTEMPTS side by side, the latest on the right, and the latest speed."""
     from clearfw.reports.tables.grid import Grid
 
     grid = Grid()

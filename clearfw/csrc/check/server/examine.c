@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/server/examine.h"
 
-#include "check/examiner.h"
+#include "check/examination.h"
 #include "mm/cpu.h"
 
 #include <dlfcn.h>
