@@ -157,7 +157,7 @@ def test_an_interrupted_check_tells_and_saves_what_was_asked(tmp_path: Path) -> 
     """The summary, and the JSON, of the strategies before; and no word of nothing."""
     marker, path, saved = tmp_path / "marker", tmp_path / "mine.py", tmp_path / "check.json"
     path.write_text(PYTHON.format(body=f"open({str(marker)!r}, 'w').close()\n        while True: pass"))
-    process = program("check", "per_page", path, "--only", "zero_on_alloc", "--json", saved)
+    process = program("check", "per_page", path, "--only", "zero_in_bulk", "--json", saved)
     wait_for(marker)
     process.send_signal(signal.SIGINT)
     done = finished(process)
@@ -175,7 +175,7 @@ def test_sigterm_cleans_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("CLEARFW_CACHE_DIR", "/proc/none")  # so that what is compiled is temporary
     marker, path = tmp_path / "marker", tmp_path / "mine.py"
     path.write_text(PYTHON.format(body=f"open({str(marker)!r}, 'w').close()\n        while True: pass"))
-    process = program("check", "per_page", path, "--only", "zero_on_alloc")
+    process = program("check", "per_page", path, "--only", "zero_in_bulk")
     wait_for(marker)
     process.send_signal(signal.SIGTERM)
     done = finished(process)

@@ -35,8 +35,9 @@ C_SOURCES = sorted(CSRC.rglob("*.[ch]"))
 
 
 def wing(source: Path) -> str:
-    """Return the wing a source file belongs to: its folder in clearfw, or itself."""
-    return source.relative_to(PACKAGE).parts[0].partition(".")[0]
+    """Return the wing a source file belongs to: its folder in clearfw, or itself; __main__ is cli's."""
+    name = source.relative_to(PACKAGE).parts[0].partition(".")[0]
+    return "cli" if name == "__main__" else name
 
 
 def folder(path: str) -> str:

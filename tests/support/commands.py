@@ -97,7 +97,7 @@ def finished(process: subprocess.Popen[str]) -> Done:
 
 def wait_for(path: Path) -> None:
     """Wait until PATH exists."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
