@@ -2,7 +2,7 @@
 
 import enum
 import re
-from typing import Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from clearfw.errors import GfpError, nearest
 
@@ -98,7 +98,50 @@ class Gfp(enum.IntFlag):
     TRANSHUGE_LIGHT = (HIGHUSER_MOVABLE | COMP | NOMEMALLOC | NOWARN) & ~RECLAIM
     TRANSHUGE = TRANSHUGE_LIGHT | DIRECT_RECLAIM
 
-    # A name that starts with two underscores, written out here, would be mangled.
+    # For type checkers; at run time a name with two underscores, written out here, would be mangled.
+    if TYPE_CHECKING:
+        GFP_TRANSHUGE: ClassVar["Gfp"]
+        GFP_TRANSHUGE_LIGHT: ClassVar["Gfp"]
+        GFP_HIGHUSER_MOVABLE: ClassVar["Gfp"]
+        GFP_HIGHUSER: ClassVar["Gfp"]
+        GFP_USER: ClassVar["Gfp"]
+        GFP_KERNEL_ACCOUNT: ClassVar["Gfp"]
+        GFP_KERNEL: ClassVar["Gfp"]
+        GFP_NOFS: ClassVar["Gfp"]
+        GFP_ATOMIC: ClassVar["Gfp"]
+        GFP_NOIO: ClassVar["Gfp"]
+        GFP_NOWAIT: ClassVar["Gfp"]
+        GFP_DMA: ClassVar["Gfp"]
+        GFP_DMA32: ClassVar["Gfp"]
+        __GFP_RECLAIM: ClassVar["Gfp"]
+        __GFP_DMA: ClassVar["Gfp"]
+        __GFP_HIGHMEM: ClassVar["Gfp"]
+        __GFP_DMA32: ClassVar["Gfp"]
+        __GFP_MOVABLE: ClassVar["Gfp"]
+        __GFP_RECLAIMABLE: ClassVar["Gfp"]
+        __GFP_HIGH: ClassVar["Gfp"]
+        __GFP_IO: ClassVar["Gfp"]
+        __GFP_FS: ClassVar["Gfp"]
+        __GFP_ZERO: ClassVar["Gfp"]
+        __GFP_DIRECT_RECLAIM: ClassVar["Gfp"]
+        __GFP_KSWAPD_RECLAIM: ClassVar["Gfp"]
+        __GFP_WRITE: ClassVar["Gfp"]
+        __GFP_NOWARN: ClassVar["Gfp"]
+        __GFP_RETRY_MAYFAIL: ClassVar["Gfp"]
+        __GFP_NOFAIL: ClassVar["Gfp"]
+        __GFP_NORETRY: ClassVar["Gfp"]
+        __GFP_MEMALLOC: ClassVar["Gfp"]
+        __GFP_COMP: ClassVar["Gfp"]
+        __GFP_NOMEMALLOC: ClassVar["Gfp"]
+        __GFP_HARDWALL: ClassVar["Gfp"]
+        __GFP_THISNODE: ClassVar["Gfp"]
+        __GFP_ACCOUNT: ClassVar["Gfp"]
+        __GFP_ZEROTAGS: ClassVar["Gfp"]
+        __GFP_SKIP_ZERO: ClassVar["Gfp"]
+        __GFP_SKIP_KASAN: ClassVar["Gfp"]
+        __GFP_NOLOCKDEP: ClassVar["Gfp"]
+        __GFP_NO_OBJ_EXT: ClassVar["Gfp"]
+
     for kernel_name in KERNEL_NAMES:
         vars()[kernel_name] = vars()[kernel_name.removeprefix("__").removeprefix("GFP_")]
 
