@@ -102,9 +102,9 @@ def test_a_search_of_a_long_path_is_valid() -> None:
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({0: 1}, "there is a cycle"),
-        ({1: 2, 2: 1}, "there is a cycle"),
-        ({5: 5}, "there is a cycle"),
+        ({0: 1}, "it has a cycle"),
+        ({1: 2, 2: 1}, "it has a cycle"),
+        ({5: 5}, "it has a cycle"),
         ({5: 12}, "whose levels do not differ by one"),
         ({9: NOT_REACHED}, "does not span the root's component"),
         ({5: 3}, "an edge of the tree is none of the graph"),

@@ -87,9 +87,10 @@ def test_a_crash_is_told_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
     answer = ask(monkeypatch, question)
 
-    assert answer.evidence == Evidence(
-        message="raised SystemExit: 4", config="memory=1M", point="free", order=1, npages=2
-    )
+    assert answer.evidence is not None
+    assert answer.evidence.message.startswith("raised SystemExit: 4 (")
+    assert (answer.evidence.config, answer.evidence.point) == ("memory=1M", "free")
+    assert (answer.evidence.order, answer.evidence.npages) == (1, 2)
 
 
 def test_what_is_not_served_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,7 +244,8 @@ def test_without_capstone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
     (why,) = ordering.look(tmp_path / "none.so").untested
 
-    assert why == "capstone not installed: pip install clearfw[checks]"
+    assert why.startswith("capstone not installed: ")
+    assert why.endswith("pip install capstone")
 
 
 def test_what_is_no_shared_object(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_plugins_lists_what_is_installed(command: Command) -> None:
     assert done.status == 0
     assert re.search(r"^per_page +\S+ +active +strategies +per_page", done.out, re.MULTILINE)
     assert document["schema"] == "clearfw.plugins/1"
-    assert document["workloads"] == ["churn", "hugetlb", "orders", "vmalloc"]
+    assert document["workloads"] == ["churn", "hugetlb", "lists", "orders", "vmalloc"]
     assert {"batched", "per_page"} <= set(document["strategies"])
     (batched,) = (one for one in document["plugins"] if one["name"] == "batched")
     assert (batched["status"], batched["strategies"]) == ("active", ["batched"])

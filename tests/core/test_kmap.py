@@ -88,7 +88,7 @@ def leaks(pages: PageRange) -> None:
 
 WRONG = {
     "more than 16 pages at once": (MAPS_TOO_MANY, maps_too_many),
-    "other than its newest mapping": (UNMAPS_OUT_OF_ORDER, unmaps_out_of_order),
+    "mapping that is not the newest": (UNMAPS_OUT_OF_ORDER, unmaps_out_of_order),
     "with pages still mapped": (LEAKS, leaks),
 }
 

@@ -102,9 +102,9 @@ UNPAIRED = {
     "local_bh_disable();": "returned with another preempt count",
     "pagefault_disable();": "returned with another preempt count",
     "migrate_disable();": "returned with another preempt count",
-    "local_irq_disable();": "left interrupts changed",
-    "unsigned long flags; local_irq_save(flags); (void)flags;": "left interrupts changed",
-    "local_irq_disable(); local_irq_enable();": "left interrupts changed",
+    "local_irq_disable();": "changed the interrupt state",
+    "unsigned long flags; local_irq_save(flags); (void)flags;": "changed the interrupt state",
+    "local_irq_disable(); local_irq_enable();": "changed the interrupt state",
 }
 
 

@@ -189,7 +189,7 @@ def test_builds_are_listed_and_cleaned(command: Command, toy: Path, patch: Path)
         (["--patch", "/nonexistent"], "/nonexistent asked for as a patch"),
         (["--model", "nonsense"], "unknown strategy 'nonsense'"),
         (["--model", "batched,per_page"], "name one strategy for each of before"),
-        (["--cpu", "4096"], "--cpu 4096 asked for"),
+        (["--cpu", "4096"], "--cpu 4096 is not among"),
         (["--memory", "2M"], "a block of order 10 is 4M"),
         (["--memory", "64T"], "the host has"),
     ],

@@ -148,7 +148,7 @@ def test_a_name_becomes_the_names_of_all_parts() -> None:
 )
 def test_what_can_be_no_name_is_refused(name: str) -> None:
     """Whatever pip, Python or a stack would choke on."""
-    with pytest.raises(PackageError, match="cannot name a package: begin with a letter"):
+    with pytest.raises(PackageError, match="cannot name a package: use a letter first"):
         package.names(name, ())
 
 
@@ -168,7 +168,7 @@ def test_nothing_that_exists_is_written_over(tmp_path: Path) -> None:
 
     with pytest.raises(PackageError, match="exists already: remove it, or choose another name"):
         package.write(names, tmp_path)
-    with pytest.raises(PackageError, match=r"cannot be made \(No such file or directory\): go to a"):
+    with pytest.raises(PackageError, match=r"cannot be created \(No such file or directory\): go to a"):
         package.write(names, tmp_path / "no" / "such")
     assert list(tmp_path.iterdir()) == []
 

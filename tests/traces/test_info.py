@@ -162,7 +162,7 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
         "live pages: 521 (2.0 MiB) at most, 513 (2.0 MiB) at the end",
         "failed allocations 1, unmatched frees 1",
         "oversized events, left out of all counts of pages: 1",
-        "cleared: each allocation, by the recording kernel's init_on_alloc=1",
+        "cleared: every allocation, because the recording kernel had init_on_alloc=1",
     ):
         assert line in text, line
 
@@ -170,14 +170,14 @@ def test_the_text_tells_what_was_found(trace: Trace) -> None:
 @pytest.mark.parametrize(
     ("ending", "said"),
     [
-        (None, "no end of the recording is told: it was cut off, or still goes on"),
-        (attrs.evolve(ENDING, lost=1234), "1,234 events were lost while it was recorded"),
-        (attrs.evolve(ENDING, lost=None), "whether events were lost is not known"),
+        (None, "the trace has no end: the recording was cut off, or is still running"),
+        (attrs.evolve(ENDING, lost=1234), "1,234 events were lost during the recording"),
+        (attrs.evolve(ENDING, lost=None), "it is not known whether events were lost"),
         (attrs.evolve(ENDING, interrupted=True), "the recording was interrupted before its command ended"),
-        (attrs.evolve(ENDING, bad_lines=3), "3 lines of the text it was imported from could not be read"),
+        (attrs.evolve(ENDING, bad_lines=3), "3 lines of the imported text could not be read"),
         (
             attrs.evolve(ENDING, unknown_gfp=("__GFP_NEW",)),
-            "gfp flags without a name here, left out: __GFP_NEW",
+            "unknown gfp flags, left out: __GFP_NEW",
         ),
         (attrs.evolve(ENDING, exit_status=3), "exit status 3"),
     ],
@@ -238,7 +238,7 @@ def test_the_picture_tells_the_same(trace: Trace, tmp_path: Path) -> None:
 
 
 def test_a_picture_in_png_is_one(trace: Trace, tmp_path: Path) -> None:
-    """By the ending of the name."""
+    """The suffix of the name decides the format."""
     plots.trace(examine(trace)).save(tmp_path / "t.png")
 
     assert (tmp_path / "t.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -248,7 +248,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch: pytest.Mo
     """It is an extra."""
     without(monkeypatch, "matplotlib")
 
-    with pytest.raises(MissingExtraError, match=r"pictures need matplotlib, .*-m pip install matplotlib"):
+    with pytest.raises(MissingExtraError, match=r"plots need matplotlib, .*pip install"):
         plots.matplotlib()
 
 
