@@ -236,7 +236,6 @@ def words(config: Config) -> list[object]:
     return [
         config.memory,
         config.hole,
-        int(config.window),
         config.highmem,
         config.page_shift,
         get_args(Backing).index(config.backing),

@@ -83,7 +83,7 @@ def test_what_was_not_asked_is_named_and_not_counted() -> None:
     """A check that was not run does not count as passed."""
     verdict = Verdict("mine.c", "mine", answers(PASS, NOT_ASKED))
 
-    assert f"it does not serve: {CHECKS[1].name}" in printed(verdict)
+    assert f"serves other init points: {CHECKS[1].name}" in printed(verdict)
     assert tables_check.summary([verdict]) == "1 strategy, 1 check: all passed"
 
 
