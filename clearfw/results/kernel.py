@@ -26,12 +26,7 @@ def to_json(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the document that `clearfw kernel bench --json` writes."""
-    return {
-        "schema": SCHEMA,
-        "environment": dict(environment),
-        "config": dict(config),
-        "kernels": kernels(builds),
-        "notes": list(notes),
+    return _about(SCHEMA, builds, environment, config, notes) | {
         "memory": {"bytes": run.memory_nbytes, "huge_bytes": run.huge_nbytes},
         "rounds": run.rounds,
         "interrupted": run.interrupted,
@@ -48,13 +43,25 @@ def check_to_json(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the document that `clearfw kernel check --json` writes."""
+    return _about(CHECK_SCHEMA, builds, environment, config, notes) | {
+        "results": [{**attrs.asdict(answer), "evidence": list(answer.evidence)} for answer in answers],
+    }
+
+
+def _about(
+    schema: str,
+    builds: Mapping[str, Build],
+    environment: Mapping[str, Any],
+    config: Mapping[str, Any],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """Return what both documents begin with."""
     return {
-        "schema": CHECK_SCHEMA,
+        "schema": schema,
         "environment": dict(environment),
         "config": dict(config),
         "kernels": kernels(builds),
         "notes": list(notes),
-        "results": [{**attrs.asdict(answer), "evidence": list(answer.evidence)} for answer in answers],
     }
 
 
